@@ -1,0 +1,146 @@
+"""facing synth: draw labelled heads and scenes from CC0 and MIT material."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+COMMAND = typer.Typer(
+    name="synth",
+    no_args_is_help=True,
+    add_completion=False,
+    help="Draw labelled head pictures and scenes from CC0 and MIT material.",
+)
+
+Shard = Annotated[
+    str, typer.Option("--shard", help="This call's part, i/n with 0 <= i < n; others run elsewhere.")
+]
+
+
+def part_of(text: str) -> tuple[int, int]:
+    """Read "i/n".
+
+    Raises:
+        typer.BadParameter: it is not two whole numbers with 0 <= i < n.
+    """
+    first, _, second = text.partition("/")
+    if not (first.isdigit() and second.isdigit() and int(first) < int(second)):
+        raise typer.BadParameter(f"--shard {text} is not i/n with 0 <= i < n, such as 0/4")
+    return int(first), int(second)
+
+
+def _progress(word: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a closure for the two writers below
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(file=sys.stderr),
+    )
+    task = bar.add_task(word, total=None)
+
+    def update(done: int, total: int) -> None:
+        bar.update(task, completed=done, total=total)
+
+    return bar, update
+
+
+@COMMAND.command()
+def assets(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder with makehuman/, ict/, hdri/ and photos_cc0/no_people.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The pack to write.")],
+) -> None:
+    """Compile asset folders into one pack that travels easily."""
+    from facing.synth.assets import compile_pack
+
+    size = compile_pack(folder, out)
+    print(f"{out}: {size / 1e6:.1f} MB")
+
+
+@COMMAND.command()
+def render(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the shards; what is there already is kept.")],
+    count: Annotated[
+        int, typer.Option("--count", min=1, help="How many heads; rounded up to whole persons of 8.")
+    ],
+    pack: Annotated[
+        Path | None, typer.Option("--assets", help="Asset pack; without one a stand-in head is drawn.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Equal seeds give equal pictures.")] = 1,
+    framing: Annotated[
+        str, typer.Option("--framing", help="portrait (for poses) or bust (for scenes).")
+    ] = "portrait",
+    side: Annotated[
+        int | None, typer.Option("--side", min=32, help="Side of the pictures in pixels.")
+    ] = None,
+    shard: Shard = "0/1",
+    processes: Annotated[int | None, typer.Option("--processes", min=1, help="Default: all cores.")] = None,
+) -> None:
+    """Draw heads into tar shards; killed at any moment, the same command goes on where it stopped."""
+    from facing.synth.heads import SIDES, HeadsJob, write_heads
+
+    if framing not in SIDES:
+        raise typer.BadParameter(f"--framing {framing} is unknown; choose {' or '.join(SIDES)}")
+    job = HeadsJob(pack=pack, out=out, count=count, seed=seed, framing=framing, side=side)
+    bar, update = _progress("heads")
+    with bar:
+        written = write_heads(job, shard=part_of(shard), processes=processes, progress=update)
+    print(f"{out}: {written} heads written")
+
+
+@COMMAND.command()
+def scenes(
+    heads: Annotated[Path, typer.Option("--heads", help="Folder of heads drawn with --framing bust.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the shards; what is there already is kept.")],
+    count: Annotated[int, typer.Option("--count", min=1, help="How many scenes.")],
+    backgrounds: Annotated[
+        list[Path],
+        typer.Option(
+            "--backgrounds", help="Folder of panoramas, photographs without people or shards; repeatable."
+        ),
+    ],
+    seed: Annotated[int, typer.Option("--seed", help="Equal seeds give equal pictures.")] = 1,
+    size: Annotated[int, typer.Option("--size", min=64, help="Side of the pictures in pixels.")] = 256,
+    shard: Shard = "0/1",
+) -> None:
+    """Compose scenes with several heads, or none, and their boxes: what the head detector learns from."""
+    from facing.synth.scenes import write_scenes
+
+    bar, update = _progress("scenes")
+    with bar:
+        written = write_scenes(
+            heads,
+            out,
+            backgrounds=backgrounds,
+            count=count,
+            seed=seed,
+            size=size,
+            shard=part_of(shard),
+            progress=lambda done: update(done, count),
+        )
+    print(f"{out}: {written} scenes written")
+
+
+@COMMAND.command()
+def sheet(
+    folder: Annotated[Path, typer.Argument(help="Folder of shards.")],
+    out: Annotated[Path, typer.Option("--out", help="Picture to write.")] = Path("sheet.png"),
+    columns: Annotated[int, typer.Option("--columns", min=1, help="Pictures in a row.")] = 8,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Rows.")] = 6,
+    labels: Annotated[bool, typer.Option("--labels", help="Draw boxes, landmarks and axes too.")] = False,
+) -> None:
+    """Draw a contact sheet of a folder of shards: look before you train."""
+    from PIL import Image
+
+    from facing.synth.sheet import draw_sheet
+
+    Image.fromarray(draw_sheet(folder, columns=columns, rows=rows, labels=labels)).save(out)
+    print(out)
