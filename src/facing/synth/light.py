@@ -136,4 +136,4 @@ def _exposure(rng: Generator, *, harmonics: Floats, direction: Floats, colour: F
     seen = np.array([[0, 0, 1], [0.7, 0, 0.7], [-0.7, 0, 0.7], [0, 0.7, 0.7], [0, -0.7, 0.7]], np.float32)
     ambient = np.maximum(harmonics_of(seen) @ harmonics, 0).mean()
     key = (np.maximum(seen @ direction, 0)[:, None] * colour).mean()
-    return float(1.5 / max(ambient + key, 1e-3) * np.exp(rng.normal(0, 0.33)))
+    return float(1.3 / max(ambient + key, 1e-3) * np.exp(rng.normal(0, 0.33)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from facing.synth.body import Identity, Shaper, frame_of, sample_expression, sample_identity
 from facing.synth.figure import Figure, Material, Part, topology
-from facing.synth.wardrobe import Outfit, Tailor, hair_colour, sample_outfit
+from facing.synth.wardrobe import Outfit, Tailor, sample_outfit
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -71,7 +71,7 @@ class PersonMaker:
             if name.startswith("eyes"):
                 part = replace(part, positions=self._look(part.positions, vertices=vertices, gaze=gaze))
             parts.append(part)
-        _, beard = hair_colour(rng, who=who)
+        beard = _beard_colour(rng, outfit=outfit)
         bearded = who.female < 0.5 and who.age > 0.42 and rng.random() < 0.42
         scalp = self._scalp(rng, who=who, outfit=outfit)
         return Figure(
@@ -136,8 +136,14 @@ class PersonMaker:
             some = next(v for v in mean.values() if v["ethnic"] == who.ethnicity)
             r, g, b = (float(c) ** 2.2 for c in some["face_mean_srgb"])
             return r, g, b, 0.85
-        _, colour = hair_colour(rng, who=who)
-        return (*colour, 0.6)
+        return (*outfit.hair_colour, 0.6)
+
+
+def _beard_colour(rng: Generator, *, outfit: Outfit) -> tuple[float, float, float]:
+    """Beards are about as dark as the hair, often darker and redder."""
+    scatter = np.exp(rng.normal(-0.3, 0.25)) * np.array([1.1, 1.0, 0.95])
+    r, g, b = (float(c) for c in np.array(outfit.hair_colour) * scatter)
+    return r, g, b
 
 
 def _cut(part: Part, *, low: float, wide: float) -> Part:

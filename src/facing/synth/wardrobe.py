@@ -36,6 +36,7 @@ _HAIR_ODDS = {
     "asian": {"black": 0.75, "dark": 0.2, "brown": 0.05},
     "caucasian": {"black": 0.15, "dark": 0.3, "brown": 0.27, "light": 0.13, "blond": 0.11, "red": 0.04},
 }
+_ONLY_DARK = ("afro01",)  # its texture is too dark to be tinted fair
 _HELD_BY_HATS = ("short02", "short04", "short01")
 
 
@@ -45,10 +46,11 @@ class Outfit:
 
     items: dict[str, Material] = field(default_factory=dict)
     hair: str = "none"
+    hair_colour: tuple[float, float, float] = (0.03, 0.02, 0.02)  # linear RGB
     tags: dict[str, str | float | bool] = field(default_factory=dict)
 
 
-def hair_colour(rng: Generator, *, who: Identity) -> tuple[str, tuple[float, float, float]]:
+def sample_hair_colour(rng: Generator, *, who: Identity) -> tuple[str, tuple[float, float, float]]:
     """Draw a natural (rarely dyed) hair colour, linear RGB."""
     grey = float(np.interp(who.years, [35, 50, 75], [0.02, 0.3, 0.9]))
     if rng.random() < grey:
@@ -71,9 +73,11 @@ def _linear(srgb: list[float]) -> NDArray[np.float64]:
     return np.asarray(np.maximum(np.array(srgb), 0.02) ** 2.2, np.float64)
 
 
-def _cloth_tint(rng: Generator) -> tuple[float, float, float]:
-    grey = rng.uniform(0.25, 1.4)
-    return _triple(grey * np.exp(rng.normal(0, 0.6, 3)))
+def _cloth_tint(rng: Generator, *, mean_srgb: list[float]) -> tuple[float, float, float]:
+    """Scatter the colour of a printed cloth, or dye it any colour."""
+    if rng.random() < 0.6:
+        return _tint(_plain(rng), mean_srgb)
+    return _triple(rng.uniform(0.25, 1.4) * np.exp(rng.normal(0, 0.35, 3)))
 
 
 def _plain(rng: Generator) -> tuple[float, float, float]:
@@ -97,7 +101,7 @@ def sample_outfit(rng: Generator, *, who: Identity, pack: Pack) -> Outfit:
     female = who.female > 0.5
     items: dict[str, Material] = {}
     tags: dict[str, str | float | bool] = {}
-    name, colour = hair_colour(rng, who=who)
+    name, colour = sample_hair_colour(rng, who=who)
     tags["hair_colour"] = name
 
     items["eyes_high"] = Material(
@@ -116,12 +120,18 @@ def sample_outfit(rng: Generator, *, who: Identity, pack: Pack) -> Outfit:
     sex = "female" if female else "male"
     suit = str(rng.choice([k for k in by["clothes"] if k.startswith(sex)]))
     items[suit] = Material(
-        texture=info[suit]["texture"], tint=_cloth_tint(rng), layer="cut", two_sided=True, gloss=0.03
+        texture=info[suit]["texture"],
+        tint=_cloth_tint(rng, mean_srgb=info[suit]["texture_mean"]),
+        layer="cut",
+        two_sided=True,
+        gloss=0.03,
     )
 
     headwear = _headwear(rng, items=items, by=by, info=info)
     tags["headwear"] = headwear or "none"
     hair = _hair(rng, female=female, grown=grown, headwear=headwear, by=by)
+    if hair in _ONLY_DARK:
+        colour = _triple(np.minimum(colour, _HAIR_COLOURS["dark"]))
     if hair != "none":
         items[hair] = Material(
             texture=info[hair]["texture"],
@@ -144,7 +154,7 @@ def sample_outfit(rng: Generator, *, who: Identity, pack: Pack) -> Outfit:
     if rng.random() < 0.06:
         items["scarf"] = Material(tint=_plain(rng), two_sided=True, gloss=0.02)
     tags["hair"] = hair
-    return Outfit(items=items, hair=hair, tags=tags)
+    return Outfit(items=items, hair=hair, hair_colour=colour, tags=tags)
 
 
 def _eye_odds(who: Identity) -> list[float]:
