@@ -1,0 +1,105 @@
+"""What a dataset reader yields: pictures, their labelled heads, and what is known about the set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from facing import registry
+from facing.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from facing.shards import ShardSample
+
+Angle = Literal["yaw", "pitch", "roll"]
+Facing = Literal["front", "left", "right", "back"]
+
+ANGLES: tuple[Angle, ...] = ("yaw", "pitch", "roll")
+READERS = "facing.datasets.readers"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledHead:
+    """One head of a picture and what its set says about it."""
+
+    box: tuple[float, float, float, float] | None
+    """Head box, xyxy in pixels, may leave the frame; None: the whole picture is the head."""
+    rotation: NDArray[np.floating[Any]] | None
+    """(3, 3), head -> camera; angles that are not in `known` are 0 in it. None: no angle is known."""
+    known: tuple[Angle, ...] = ()
+    """Which of yaw, pitch, roll the set states."""
+    label: Facing | None = None
+    """Coarse class, left and right as the viewer of the picture sees them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture and its labelled heads."""
+
+    key: str
+    """Name that is unique within the set."""
+    picture: Path | ShardSample
+    """The file, or the picture as it lies in a shard."""
+    heads: tuple[LabelledHead, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A picture that the set holds and its own test rule leaves out."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One public set: terms, conventions and its samples."""
+
+    title: str
+    licence: str
+    may_train_shipped_weights: bool
+    """False for everything that is for research only or whose terms are not written down."""
+    box_rule: str
+    """How the head box came about."""
+    convention: str
+    """The set's own signs and how they were turned into ours."""
+    complete_labels: bool
+    """Whether every visible head of a picture is labelled; otherwise further boxes are no mistakes."""
+    known: tuple[Angle, ...]
+    """Angles that every labelled head states; empty for sets of boxes or classes alone."""
+    samples: Callable[[Path], Iterator[Sample | LeftOut]]
+    """Folder -> samples in a fixed order, already in our convention. Raises DataError for a folder
+    that does not hold the set; a single broken label becomes a `LeftOut`."""
+    classes: bool = False
+    """Whether heads state a coarse class (`LabelledHead.label`)."""
+    expected_count: int | None = None
+    """Pictures in the whole public set after its test rule, where that is known."""
+    match: Literal["overlap", "middle"] = field(default="overlap")
+    """How a detected box is known to be a labelled head: "middle" where boxes are rough."""
+
+
+def reader_names() -> tuple[str, ...]:
+    """List the sets that can be read, as they are typed on the command line."""
+    return tuple(name.replace("_", "-") for name in registry.names(READERS))
+
+
+def load_reader(name: str) -> Reader:
+    """Load the reader of one set.
+
+    Args:
+        name: its file name; "-" and "_" are one.
+
+    Raises:
+        UnknownNameError: there is no such reader.
+    """
+    if name.replace("_", "-") not in reader_names():
+        raise UnknownNameError.among(name, kind="dataset", known=reader_names())
+    reader = registry.load(READERS, name.replace("-", "_"), attribute="READER", kind="dataset")
+    assert isinstance(reader, Reader)
+    return reader
