@@ -1,0 +1,149 @@
+"""Picture -> head boxes: our own detector, YuNet, or the whole picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facing.errors import ModelError, UnknownNameError
+from facing.runtime.detections import Detections, Detector, best_first, fit_picture, meets
+from facing.runtime.given_boxes import read_boxes
+from facing.runtime.session import Session
+from facing.runtime.weights import shipped, weights_path
+from facing.runtime.yunet import YuNetDetector
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = [
+    "Detections",
+    "Detector",
+    "HeadDetector",
+    "WholeImage",
+    "YuNetDetector",
+    "load_detector",
+    "read_boxes",
+]
+
+MOST = 1000  # boxes of one picture that are looked at, best first
+
+
+class HeadDetector:
+    """Heads found by one of our own networks.
+
+    Attributes:
+        threshold: least score, 0 to 1.
+        long_side: to which pictures are scaled, pixels; small pictures are enlarged to it as well, since the
+            network was trained on heads of that scale.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] = "heads",
+        *,
+        threshold: float | None = None,
+        long_side: int | None = None,
+        threads: int | None = None,
+        providers: Sequence[str] | None = None,
+    ) -> None:
+        """Open a detector.
+
+        Args:
+            model: name of shipped weights or an .onnx file.
+            threshold: None takes the card's.
+            long_side: None takes the card's; larger finds smaller heads and takes longer.
+            threads: of one call.
+            providers: of onnxruntime, best first.
+
+        Raises:
+            ModelError: the model cannot be used, or a setting is out of range.
+        """
+        self._session = Session(weights_path(model), kind="heads", threads=threads, providers=providers)
+        detection = self._session.card.detection
+        assert detection is not None  # the card of a detector has one
+        self._detection = detection
+        self.threshold = detection.score_threshold if threshold is None else threshold
+        self.long_side = detection.long_side if long_side is None else long_side
+        check_settings(threshold=self.threshold, long_side=self.long_side)
+
+    def detect(self, picture: NDArray[np.uint8]) -> Detections:
+        """Find the heads of an upright RGB picture, (H, W, 3) uint8."""
+        fitted = fit_picture(picture, long_side=self.long_side, stride=self._detection.stride)
+        outputs = self._session.run(fitted.pixels[None])
+        boxes, scores = outputs["boxes"][0], outputs["scores"][0]
+        boxes = boxes / np.tile(fitted.input_from_picture, 2)
+        usable = (scores >= self.threshold) & meets(boxes, picture=picture)
+        boxes, scores = boxes[usable], scores[usable]
+        kept = best_first(boxes, scores, overlap_limit=self._detection.overlap_limit, most=MOST)
+        return Detections(boxes[kept].astype(np.float32), scores[kept].astype(np.float32))
+
+
+class WholeImage:
+    """Takes the whole picture for one head: for pictures that are head crops already."""
+
+    def detect(self, picture: NDArray[np.uint8]) -> Detections:
+        """Give one box, the frame of the picture, with score 1."""
+        height, width = picture.shape[:2]
+        return Detections(np.array([[0, 0, width, height]], dtype=np.float32), np.ones(1, dtype=np.float32))
+
+
+def load_detector(
+    name: str | os.PathLike[str] = "heads",
+    *,
+    model_file: str | os.PathLike[str] | None = None,
+    threshold: float | None = None,
+    long_side: int | None = None,
+    threads: int | None = None,
+    providers: Sequence[str] | None = None,
+) -> Detector:
+    """Make a detector by name.
+
+    Args:
+        name: "heads" or other shipped weights of that kind, an .onnx file of ours, "yunet", or "whole-image".
+        model_file: the weights of "yunet", which do not ship, or other weights for "heads".
+        threshold: least score, 0 to 1.
+        long_side: to which pictures are scaled, pixels.
+        threads: of one call.
+        providers: of onnxruntime, best first.
+
+    Raises:
+        UnknownNameError: there is no such detector.
+        ModelError: its weights cannot be used.
+    """
+    if name == "whole-image":
+        return WholeImage()
+    if name == "yunet":
+        if model_file is None:
+            raise ModelError("the weights of yunet do not ship; give model_file, its yunet_n_dynamic.onnx")
+        check_settings(threshold=threshold, long_side=long_side)
+        return YuNetDetector(
+            model_file, threshold=threshold, long_side=long_side, threads=threads, providers=providers
+        )
+    try:
+        return HeadDetector(
+            name if model_file is None else model_file,
+            threshold=threshold,
+            long_side=long_side,
+            threads=threads,
+            providers=providers,
+        )
+    except UnknownNameError as error:
+        own = [model.name for model in shipped() if model.kind == "heads"]
+        known = [*own, "yunet", "whole-image"]
+        raise UnknownNameError.among(str(name), kind="detector", known=known) from error
+
+
+def check_settings(*, threshold: float | None, long_side: int | None) -> None:
+    """Refuse settings that no detector can work with.
+
+    Raises:
+        ModelError: the threshold is not in 0..1 or the longer side not in 32..8192.
+    """
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ModelError(f"detector threshold is {threshold}; give a number from 0 to 1")
+    if long_side is not None and not 32 <= long_side <= 8192:
+        raise ModelError(f"detector long_side is {long_side}; give 32 to 8192 pixels")

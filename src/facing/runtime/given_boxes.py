@@ -1,0 +1,89 @@
+"""Head boxes from a file: JSON lines as `facing estimate` prints them, or CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facing.errors import BoxError
+
+if TYPE_CHECKING:
+    import os
+
+    from numpy.typing import NDArray
+
+COLUMNS = ("file", "x0", "y0", "x1", "y1")
+
+
+def read_boxes(path: str | os.PathLike[str]) -> dict[str, NDArray[np.float32]]:
+    """Read head boxes by picture.
+
+    Args:
+        path: a file of JSON lines, {"file": ..., "heads": [{"box": [x0, y0, x1, y1]}, ...]}, or a CSV with
+            the columns file, x0, y0, x1, y1 and any others, one row per head. A first line that starts
+            with a brace tells which.
+
+    Returns:
+        File names as written -> (K, 4) xyxy pixels, in the order of the file; K may be 0 with JSON lines.
+
+    Raises:
+        BoxError: the file cannot be read, or a line of it; the sentence names the line.
+    """
+    file = Path(path)
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BoxError(f"boxes file {file} cannot be read ({error}); give JSON lines or CSV") from error
+    first = next((line for line in lines if line.strip()), None)
+    if first is None:
+        raise BoxError(f"boxes file {file} is empty; give JSON lines or CSV")
+    read = _from_json_lines if first.lstrip().startswith("{") else _from_csv
+    boxes = read(file, lines)
+    return {name: np.array(rows, dtype=np.float32).reshape(-1, 4) for name, rows in boxes.items()}
+
+
+def _from_json_lines(file: Path, lines: list[str]) -> dict[str, list[list[float]]]:
+    boxes: dict[str, list[list[float]]] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            name, given = record["file"], [head["box"] for head in record["heads"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BoxError(
+                f"{file}, line {number} is no picture with heads ({error!r}); "
+                'give {"file": ..., "heads": [{"box": [x0, y0, x1, y1]}]}'
+            ) from error
+        rows = boxes.setdefault(str(name), [])
+        rows += [_box(values, file=file, number=number) for values in given]
+    return boxes
+
+
+def _from_csv(file: Path, lines: list[str]) -> dict[str, list[list[float]]]:
+    reader = csv.DictReader(lines, skipinitialspace=True)
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise BoxError(
+            f"{file}, line 1 lacks {', '.join(missing)}; give a header {','.join(COLUMNS)}, or JSON lines"
+        )
+    boxes: dict[str, list[list[float]]] = {}
+    for row in reader:
+        values = [row[name] for name in COLUMNS[1:]]
+        boxes.setdefault(row["file"], []).append(_box(values, file=file, number=reader.line_num))
+    return boxes
+
+
+def _box(values: Any, *, file: Path, number: int) -> list[float]:
+    try:
+        left, top, right, bottom = box = [float(value) for value in values]
+    except (TypeError, ValueError) as error:
+        raise BoxError(f"{file}, line {number}: {values!r} is no box; give four numbers") from error
+    if not all(math.isfinite(value) for value in box) or right <= left or bottom <= top:
+        raise BoxError(f"{file}, line {number}: {box} has no area; give left, top, right, bottom")
+    return box
