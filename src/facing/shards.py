@@ -52,11 +52,19 @@ class ShardSample(NamedTuple):
     encoded: bytes
     label: dict[str, Any]
 
-    def pixels(self) -> NDArray[np.uint8]:
-        """Decode the picture: (H, W, 3) or, with coverage, (H, W, 4) uint8."""
+    def pixels(self, *, coverage: bool | None = None) -> NDArray[np.uint8]:
+        """Decode the picture.
+
+        Args:
+            coverage: True gives (H, W, 4) always, False (H, W, 3); None gives what is stored. WebP stores no
+                coverage for a picture that is covered all over.
+
+        Returns:
+            uint8 RGB or RGB + coverage.
+        """
         with Image.open(io.BytesIO(self.encoded)) as picture:
-            mode = "RGBA" if "A" in picture.getbands() else "RGB"
-            return np.asarray(picture.convert(mode))
+            stored = "A" in picture.getbands()
+            return np.asarray(picture.convert("RGBA" if (stored if coverage is None else coverage) else "RGB"))
 
 
 def encode(pixels: NDArray[np.uint8], *, quality: int = 90) -> bytes:

@@ -30,6 +30,14 @@ def test_round_trip(tmp_path, channels):
     assert np.abs(read.pixels()[..., -1].astype(int) - ramp[..., -1]).mean() < 12
 
 
+def test_a_picture_covered_all_over_still_has_coverage_when_asked_for():
+    opaque = np.full((16, 16, 4), 255, np.uint8)
+    written = ShardSample("0", encode(opaque), {"schema": 1})
+    assert written.pixels(coverage=True).shape == (16, 16, 4)
+    assert (written.pixels(coverage=True)[..., 3] == 255).all()
+    assert written.pixels(coverage=False).shape == (16, 16, 3)
+
+
 def test_equal_samples_give_equal_bytes_and_no_leftovers(tmp_path):
     for name in ("a", "b"):
         write_shard(tmp_path / f"heads-{name}.tar", [sample()[0]])
