@@ -193,3 +193,11 @@ def test_a_boxes_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BoxError, match="cannot be read"):
         read_boxes(tmp_path / "b.csv")
+
+
+def test_a_row_without_a_box_is_a_picture_without_heads(tmp_path):
+    table = tmp_path / "boxes.csv"
+    table.write_text("file,x0,y0,x1,y1\na.jpg,,,,\nb.jpg,1,2,3,4\n")
+    boxes = read_boxes(table)
+    assert boxes["a.jpg"].shape == (0, 4)
+    assert boxes["b.jpg"].tolist() == [[1, 2, 3, 4]]

@@ -75,7 +75,9 @@ def _from_csv(file: Path, lines: list[str]) -> dict[str, list[list[float]]]:
     boxes: dict[str, list[list[float]]] = {}
     for row in reader:
         values = [row[name] for name in COLUMNS[1:]]
-        boxes.setdefault(row["file"], []).append(_box(values, file=file, number=reader.line_num))
+        rows = boxes.setdefault(row["file"], [])
+        if any(values):  # our own tables have a row without a box for a picture without heads
+            rows.append(_box(values, file=file, number=reader.line_num))
     return boxes
 
 
