@@ -62,6 +62,7 @@ class Renderer:
                 f"no off-screen OpenGL 3.3 context ({error}); install a driver, "
                 "on Debian: apt-get install libegl1 libgl1-mesa-dri"
             ) from error
+        self._ctx.gc_mode = "auto"  # buffers of views gone by are freed with their Python objects
         self.side = side
         self._drawn = round(side * _SUPERSAMPLE)
         self._pack = pack

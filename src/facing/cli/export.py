@@ -1,0 +1,87 @@
+"""facing export: a trained network -> an ONNX file with its card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facing.cli._shared import say
+from facing.errors import DataError, MissingExtraError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from facing.crop import CropSpec
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="A run folder of facing train, or one of its files.")],
+    out: Annotated[Path, typer.Option("--out", help="The ONNX file to write.")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the weights; the recipe's if not given.")
+    ] = None,
+    check: Annotated[
+        list[Path] | None,
+        typer.Option("--check", help="A picture of a head on which file and network must agree."),
+    ] = None,
+    measured: Annotated[
+        list[Path] | None,
+        typer.Option("--measured", help="Figures of facing evaluate --json that go onto the card."),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--trained-on", help="NAME=LICENCE of what it was trained on, for the card."),
+    ] = None,
+    notes: Annotated[str, typer.Option("--notes", help="Free words for the card.")] = "",
+    full: Annotated[
+        bool, typer.Option("--full", help="Keep all weights in float32: twice the file.")
+    ] = False,
+) -> None:
+    """Write a trained pose network as one ONNX file that carries its card.
+
+    Its Python twin is facing.export.onnx.export_pose.
+    """
+    try:
+        from facing.export.onnx import export_pose, pose_card
+    except ImportError as error:
+        raise MissingExtraError.of(need="exporting a network", extra="export") from error
+
+    rows = [{"name": text.partition("=")[0], "licence": text.partition("=")[2]} for text in data or ()]
+    if not all(row["licence"] for row in rows):
+        raise typer.BadParameter("--trained-on is NAME=LICENCE, such as renders=CC0-1.0")
+    figures = {path.stem: _figures(path) for path in measured or ()}
+    card = pose_card(checkpoint, name=name, data=rows, measured=figures, notes=notes)
+    assert card.crop is not None
+    crops = _crops(check, spec=card.crop) if check else None
+    card = export_pose(checkpoint, out, card=card, pictures=crops, half=not full)
+    say(f"differs from its network by {card.measured['export']}")
+    print(out)
+
+
+def _figures(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} holds no figures ({error}); write it with facing evaluate --json") from error
+
+
+def _crops(paths: list[Path], *, spec: CropSpec) -> NDArray[np.uint8]:
+    """Take each whole picture as a head: equality needs real pixels, not good boxes."""
+    import numpy as np
+
+    from facing.crop import crop_heads
+    from facing.picture import load_picture
+
+    crops = []
+    for path in paths:
+        picture = load_picture(path)
+        height, width = picture.shape[:2]
+        crops.append(crop_heads(picture, [(0, 0, width, height)], spec).pixels)
+    return np.concatenate(crops)
+
+
+COMMAND = export

@@ -1,0 +1,242 @@
+"""A trained pose network -> one ONNX file with its card, proved equal to the network."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facing.crop import CropSpec
+from facing.errors import MissingExtraError, ModelError
+from facing.export.card_file import write_model
+from facing.runtime.card import Card
+from facing.training.checkpoint import load_checkpoint
+from facing.training.recipe import recipe_from_dict
+from facing.training.task import load_task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import onnx
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from facing.training.recipe import Recipe
+
+OPSET = 18
+# Arrays of up to this many values stay float32: halving them saves nothing.
+SMALL = 256
+# Weights with 11 bits move the pose by hundredths of a degree; more is a fault.
+SAME_ROTATION_DEG = 0.5
+SAME_SPREAD_DEG = 0.5
+TAIL = "head."
+
+
+def pose_card(
+    checkpoint: Path,
+    *,
+    name: str | None = None,
+    data: Sequence[Mapping[str, str]] = (),
+    measured: Mapping[str, Any] | None = None,
+    notes: str = "",
+) -> Card:
+    """Fill in the card of a trained pose network.
+
+    Args:
+        checkpoint: a `.safetensors` file or run folder of `facing train`.
+        name: of the weights, such as "small-1"; the recipe's where None.
+        data: what it was trained on, each {"name": ..., "licence": ...}.
+        measured: figures by name; those of the validation during training stand beside them.
+        notes: free words.
+
+    Raises:
+        ModelError: the checkpoint cannot be used or holds no pose network.
+    """
+    found = load_checkpoint(checkpoint)
+    recipe = _pose_recipe(found.recipe, where=checkpoint)
+    return Card(
+        name=name or recipe.name,
+        kind="pose",
+        outputs=_outputs(recipe),
+        licence=recipe.licence,
+        crop=CropSpec(side=recipe.crop.side, scale=recipe.crop.scale),
+        recipe=found.recipe,
+        recipe_hash=found.digest,
+        data=tuple(dict(row) for row in data),
+        seed=recipe.seed,
+        commit=found.commit,
+        created=datetime.now(UTC).date().isoformat(),
+        measured={"validation": found.figures, "steps": found.step, **(measured or {})},
+        notes=notes,
+    )
+
+
+def export_pose(
+    checkpoint: Path,
+    out: Path,
+    *,
+    card: Card,
+    pictures: NDArray[np.uint8] | None = None,
+    half: bool = True,
+) -> Card:
+    """Write a pose network as ONNX: uint8 crops in, rotation and spread out, any number at once.
+
+    Args:
+        checkpoint: a `.safetensors` file or run folder of `facing train`.
+        out: the .onnx file, written whole or not at all.
+        card: what to say about it; `pose_card` makes one.
+        pictures: crops (K, S, S, 3) uint8 on which the file must agree with the network; smooth noise where
+            None.
+        half: keep the weights of the backbone as float16; they are computed with as float32 all the same.
+
+    Returns:
+        The card that lies in the file: with "export" in `measured`, the largest difference of both.
+
+    Raises:
+        ModelError: the checkpoint cannot be used, or the file does not compute what the network does.
+        MissingExtraError: onnx is not installed.
+    """
+    found = load_checkpoint(checkpoint)
+    recipe = _pose_recipe(found.recipe, where=checkpoint)
+    network = load_task(recipe.task).network(recipe)
+    network.load_state_dict(found.weights)
+    network.eval()
+    model = pose_graph(network, side=recipe.crop.side, outputs=card.outputs)
+    if half:
+        store_halves(model, keep=TAIL)
+    crops = _noise(recipe.crop.side) if pictures is None else pictures
+    difference = _difference(network, model, crops)
+    if difference["rotation_deg"] > SAME_ROTATION_DEG or difference["spread_deg"] > SAME_SPREAD_DEG:
+        raise ModelError(f"{out} would differ from its network by {difference}; export with half=False")
+    card = dataclasses.replace(card, measured={**card.measured, "export": difference})
+    write_model(model, card, out)
+    return card
+
+
+def pose_graph(network: nn.Module, *, side: int, outputs: Sequence[str]) -> onnx.ModelProto:
+    """Trace a network in eval mode with a free batch size, and simplify it.
+
+    The graph names no file of the machine that made it.
+
+    Raises:
+        MissingExtraError: onnx is not installed.
+    """
+    try:
+        import onnxslim
+        import torch
+    except ImportError as error:
+        raise MissingExtraError.of(need="exporting a network", extra="export") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter warns about its own parts
+        program = torch.onnx.export(
+            network,
+            (torch.zeros(2, side, side, 3, dtype=torch.uint8),),
+            dynamo=True,
+            input_names=["picture"],
+            output_names=list(outputs),
+            dynamic_shapes=({0: torch.export.Dim("N", min=1, max=65536)},),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None
+    model: onnx.ModelProto = onnxslim.slim(program.model_proto)
+    _forget_origin(model)
+    return model
+
+
+def store_halves(model: onnx.ModelProto, *, keep: str) -> None:
+    """Keep large float32 arrays as float16 and widen them where the graph begins, in place.
+
+    Runtimes do the widening once, when they load the file.
+
+    Args:
+        model: any ONNX model.
+        keep: arrays whose name starts so stay as they are.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    casts = []
+    for array in model.graph.initializer:
+        values = numpy_helper.to_array(array)
+        if array.data_type != onnx.TensorProto.FLOAT or values.size <= SMALL or array.name.startswith(keep):
+            continue
+        name = array.name
+        array.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name=f"{name}.half"))
+        casts.append(onnx.helper.make_node("Cast", [array.name], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _pose_recipe(settings: dict[str, Any], *, where: Path) -> Any:
+    recipe: Recipe = recipe_from_dict(settings, where=str(where))
+    if recipe.task != "pose":
+        raise ModelError(f"{where} holds a {recipe.task} network, no pose network; export it as such")
+    return recipe
+
+
+def _outputs(recipe: Any) -> tuple[str, ...]:
+    from facing import registry
+    from facing.models.contracts import Head
+
+    head = registry.load("facing.models.heads", recipe.model.head, attribute="HEAD", kind="head")
+    assert isinstance(head, Head)
+    return head.outputs
+
+
+def _forget_origin(model: onnx.ModelProto) -> None:
+    """Drop stack traces and module paths, which torch writes into every node."""
+    graph = model.graph
+    for part in (
+        model,
+        graph,
+        *graph.node,
+        *graph.initializer,
+        *graph.input,
+        *graph.output,
+        *graph.value_info,
+    ):
+        part.doc_string = ""
+        del part.metadata_props[:]
+
+
+def _difference(network: nn.Module, model: onnx.ModelProto, crops: NDArray[np.uint8]) -> dict[str, float]:
+    import torch
+
+    from facing.losses.geodesic import geodesic_angle
+    from facing.runtime.session import QUIET
+
+    try:
+        import onnxruntime
+    except ImportError as error:  # pragma: no cover - part of the default install
+        raise MissingExtraError.of(need="checking an export", extra="export") from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = QUIET
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    names = [output.name for output in session.get_outputs()]
+    got = dict(zip(names, session.run(names, {"picture": crops}), strict=True))
+    with torch.no_grad():
+        wanted = network(torch.from_numpy(crops.copy()))
+    angle = geodesic_angle(torch.from_numpy(got["rotation"]), wanted["rotation"])
+    spread = np.abs(got["spread"] - wanted["spread"].numpy())
+    return {
+        "crops": len(crops),
+        "rotation_deg": round(float(torch.rad2deg(angle).max()), 5),
+        "spread_deg": round(float(np.rad2deg(spread).max()), 5),
+    }
+
+
+def _noise(side: int) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, size=(8, side // 8, side // 8, 3), dtype=np.uint8)
+    crops = [Image.fromarray(one).resize((side, side), Image.Resampling.BICUBIC) for one in coarse]
+    return np.stack([np.asarray(crop) for crop in crops])

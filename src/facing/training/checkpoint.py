@@ -1,0 +1,108 @@
+"""Checkpoints: one safetensors file each, its story as JSON in the header. No code, no pickle.
+
+A run folder holds `best.safetensors` (averaged weights), `last.safetensors` (the same and all that a resumed
+run needs), `recipe.json` and `metrics.csv`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from facing.errors import ModelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+BEST, LAST = "best.safetensors", "last.safetensors"
+HEADER_KEY = "facing"
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Weights of a network and where they come from.
+
+    Attributes:
+        weights: averaged weights, by the names of the network.
+        recipe: the resolved recipe, plain data.
+        digest: SHA-256 of the recipe.
+        step: training steps done.
+        figures: validation figures of these weights, by name.
+        raw: weights as the optimizer holds them; empty where the run cannot be resumed from this file.
+        optim: state of the optimizer, "NUMBER.KEY" -> tensor.
+        best: the best score so far, smaller is better.
+        commit: of facing when the file was written, empty where unknown.
+    """
+
+    weights: dict[str, Tensor]
+    recipe: dict[str, Any]
+    digest: str
+    step: int
+    figures: dict[str, float] = field(default_factory=dict)
+    raw: dict[str, Tensor] = field(default_factory=dict)
+    optim: dict[str, Tensor] = field(default_factory=dict)
+    best: float | None = None
+    commit: str = ""
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint, whole or not at all."""
+    from safetensors.torch import save_file
+
+    groups = {"weights": checkpoint.weights, "raw": checkpoint.raw, "optim": checkpoint.optim}
+    tensors = {
+        f"{group}/{name}": tensor.detach().cpu().contiguous()
+        for group, members in groups.items()
+        for name, tensor in members.items()
+    }
+    story = {
+        "schema": SCHEMA,
+        "recipe": checkpoint.recipe,
+        "digest": checkpoint.digest,
+        "step": checkpoint.step,
+        "figures": checkpoint.figures,
+        "best": checkpoint.best,
+        "commit": checkpoint.commit,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        save_file(tensors, part, metadata={HEADER_KEY: json.dumps(story, sort_keys=True)})
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint file, or the best one of a run folder.
+
+    Raises:
+        ModelError: there is none, it is broken, foreign or of another schema.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    file = path
+    if path.is_dir():
+        file = path / (BEST if (path / BEST).exists() else LAST)
+    if not file.is_file():
+        raise ModelError(f"{file} does not exist; give a run folder of facing train or a .safetensors file")
+    groups: dict[str, dict[str, Tensor]] = {"weights": {}, "raw": {}, "optim": {}}
+    try:
+        with safe_open(str(file), framework="pt") as opened:
+            header = (opened.metadata() or {}).get(HEADER_KEY)
+            if header is None:
+                raise ModelError(f"{file} was not written by facing train; give one that was")
+            for key in opened.keys():  # noqa: SIM118 - not a mapping
+                group, _, name = key.partition("/")
+                groups[group][name] = opened.get_tensor(key)
+    except SafetensorError as error:
+        raise ModelError(f"{file} cannot be read ({error}); copy or train it again") from error
+    story = json.loads(header)
+    if story.pop("schema") != SCHEMA:
+        raise ModelError(f"{file} has another schema than {SCHEMA}; use the facing that wrote it")
+    return Checkpoint(**{**story, **groups})

@@ -1,0 +1,46 @@
+"""The record that a task file exports; `facing.training.tasks` says how to write one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from facing import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    from facing.training.recipe import Recipe
+
+Batch: TypeAlias = "dict[str, Tensor]"
+Source: TypeAlias = "Callable[[int], Batch]"
+Validation: TypeAlias = "Callable[[nn.Module], dict[str, float]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing that can be trained.
+
+    The recipes are typed Any because each task takes its own subclass of Recipe.
+    """
+
+    recipe: type[Recipe]
+    network: Callable[[Any], nn.Module]
+    source: Callable[[Any, Path], Source]
+    loss: Callable[[nn.Module, Batch, Any], Batch]
+    validation: Callable[[Any, Path], Validation]
+    score: str
+
+
+def load_task(name: str) -> Task:
+    """Import one task.
+
+    Raises:
+        UnknownNameError: no file of `facing.training.tasks` has this name.
+    """
+    task = registry.load("facing.training.tasks", name, attribute="TASK", kind="task")
+    assert isinstance(task, Task)
+    return task

@@ -1,0 +1,161 @@
+"""Exported pose networks: the graph contract, equality with torch, and no trace of the machine."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from PIL import Image
+
+from facing.errors import ModelError
+from facing.export.card_file import embed_card
+from facing.export.onnx import export_pose, pose_card
+from facing.runtime.session import Session
+from facing.training.checkpoint import Checkpoint, save_checkpoint
+from facing.training.recipe import recipe_from_dict
+from facing.training.task import load_task
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    settings = {
+        "schema": 1,
+        "name": "export-test",
+        "task": "pose",
+        "licence": "CC0-1.0",
+        "crop": {"side": SIDE},
+        "model": {"backbone": "compact", "variant": "nano", "head": "rotation_6d", "landmarks": True},
+        "data": [{"path": "train"}],
+        "optim": {"lr": 1e-3, "crops": 1},
+    }
+    recipe = recipe_from_dict(settings, where="test")
+    torch.manual_seed(0)
+    network = load_task("pose").network(recipe)
+    # Statistics and a tail as after training, so that folding and decoding are really tested.
+    with torch.no_grad():
+        for _ in range(5):
+            network(torch.from_numpy(pictures(8)))
+        network.head.rotation.weight.normal_(std=0.5)
+        network.head.spread.weight.normal_(std=0.1)
+    path = tmp_path_factory.mktemp("run") / "best.safetensors"
+    story = Checkpoint(
+        network.state_dict(), recipe.to_dict(), recipe.digest(), step=5, figures={"front_deg": 9.0}
+    )
+    save_checkpoint(path, story)
+    return path, network.eval()
+
+
+def pictures(count):
+    rng = np.random.default_rng(count)
+    coarse = rng.integers(0, 256, size=(count, 6, 6, 3), dtype=np.uint8)
+    return np.stack([np.asarray(Image.fromarray(one).resize((SIDE, SIDE))) for one in coarse])
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["half", "full"])
+def exported(request, checkpoint, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "pose.onnx"
+    card = pose_card(
+        checkpoint[0], measured={"set": {"mae": 4.0}}, data=[{"name": "renders", "licence": "CC0-1.0"}]
+    )
+    return (
+        out,
+        export_pose(checkpoint[0], out, card=card, pictures=pictures(6), half=request.param),
+        request.param,
+    )
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_file_equals_network_for_any_batch_size(exported, checkpoint, count):
+    out, _, half = exported
+    crops = pictures(count)
+    got = Session(out, kind="pose").run(crops)
+    with torch.no_grad():
+        expected = checkpoint[1](torch.from_numpy(crops))
+    # Weights of 11 bits against 24.
+    limit = 5e-3 if half else 1e-5
+    np.testing.assert_allclose(got["rotation"], expected["rotation"], atol=limit)
+    np.testing.assert_allclose(got["spread"], expected["spread"], atol=limit)
+
+
+def test_card_tells_where_the_file_comes_from(exported, checkpoint):
+    out, returned, half = exported
+    card = Session(out, kind="pose").card
+    assert card == returned
+    assert card.name == "export-test"
+    assert card.outputs == ("rotation", "spread")
+    assert card.crop.side == SIDE
+    assert card.recipe["model"]["variant"] == "nano"
+    assert len(card.recipe_hash) == 64
+    assert card.measured["set"] == {"mae": 4.0}
+    assert card.measured["validation"] == {"front_deg": 9.0}
+    assert card.measured["export"]["crops"] == 6
+    assert card.measured["export"]["rotation_deg"] < (0.5 if half else 0.01)
+
+
+def test_graph_has_the_contract_and_no_trace_of_the_machine(exported):
+    out, _, half = exported
+    model = onnx.load_model(out)
+    (picture,) = model.graph.input
+    assert picture.name == "picture"
+    assert picture.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    assert [output.name for output in model.graph.output] == ["rotation", "spread"]
+    data = out.read_bytes()
+    for trace in (
+        str(Path(__file__).parents[2]),
+        str(Path(torch.__file__).parent),
+        "stack_trace",
+        "landmarks.weight",
+    ):
+        assert trace.encode() not in data
+    weights = sum(np.prod(array.dims) for array in model.graph.initializer)
+    assert len(data) < weights * (2 if half else 4) + 60_000
+    kinds = {array.data_type for array in model.graph.initializer if array.name.startswith("head.")}
+    assert kinds == {onnx.TensorProto.FLOAT}
+
+
+def test_cards_can_be_replaced(exported, tmp_path):
+    out, card, _ = exported
+    embed_card(out, dataclasses.replace(card, name="other"), tmp_path / "other.onnx")
+    assert Session(tmp_path / "other.onnx", kind="pose").card.name == "other"
+    assert len(onnx.load_model(tmp_path / "other.onnx").metadata_props) == len(
+        onnx.load_model(out).metadata_props
+    )
+    (tmp_path / "junk.onnx").write_bytes(b"no model")
+    with pytest.raises(ModelError, match="cannot be read"):
+        embed_card(tmp_path / "junk.onnx", card, tmp_path / "never.onnx")
+    assert not (tmp_path / "never.onnx").exists()
+
+
+def test_missing_and_foreign_checkpoints_are_named(tmp_path):
+    with pytest.raises(ModelError, match="does not exist"):
+        pose_card(tmp_path / "none")
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(1)}, tmp_path / "foreign.safetensors")
+    with pytest.raises(ModelError, match="not written by facing train"):
+        pose_card(tmp_path / "foreign.safetensors")
+
+
+def test_command_writes_the_file(checkpoint, tmp_path, capsys):
+    from facing.cli.export import export
+
+    Image.fromarray(pictures(1)[0]).save(tmp_path / "head.png")
+    (tmp_path / "figures.json").write_text(json.dumps({"mae": 5.0}))
+    out = tmp_path / "pose.onnx"
+    export(
+        checkpoint[0],
+        out,
+        name="small-1",
+        check=[tmp_path / "head.png"],
+        measured=[tmp_path / "figures.json"],
+        data=["renders=CC0-1.0"],
+    )
+    assert capsys.readouterr().out.strip() == str(out)
+    card = Session(out, kind="pose").card
+    assert (card.name, card.measured["figures"]["mae"]) == ("small-1", 5.0)
+    assert card.data == ({"name": "renders", "licence": "CC0-1.0"},)

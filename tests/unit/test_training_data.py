@@ -1,0 +1,83 @@
+"""Decoding shards once: the arrays hold what the shards hold, and are made again only when they must."""
+
+import numpy as np
+import pytest
+
+from facing.errors import DataError
+from facing.shards import ShardSample, encode, read_shard, write_shard
+from facing.training.data import open_backgrounds, open_heads
+
+
+def sample(number, *, size=32, **changes):
+    rng = np.random.default_rng(number)
+    picture = np.zeros((size, size, 4), np.uint8)
+    picture[4:-4, 4:-4, :3] = rng.integers(0, 256, size=3)
+    picture[4:-4, 4:-4, 3] = 128
+    label = {
+        "schema": 1,
+        "rotation": np.eye(3).tolist(),
+        "box": [4.0, 4.0, 28.0, 28.0 + number],
+        "landmarks": rng.uniform(0, 32, size=(68, 2)).tolist(),
+        "visible": [number % 2] * 68,
+        "camera": {"focal_px": 100.0, "centre_px": [16.0, 16.0]},
+        "identity": number,
+        "tags": {},
+    }
+    return ShardSample(f"{number:06d}", encode(picture, quality=100), label | changes)
+
+
+def test_arrays_hold_what_the_shards_hold(tmp_path):
+    # Three shards: more than the decoders, so that they run in processes.
+    for shard in range(3):
+        write_shard(tmp_path / "a" / f"heads-{shard}.tar", [sample(10 * shard + row) for row in range(4)])
+    write_shard(tmp_path / "b" / "heads-0.tar", [sample(100)])
+    pictures, labels, folders = open_heads([tmp_path / "a", tmp_path / "b"])
+    assert len(pictures) == 13
+    assert pictures.shape == (4, 32, 32)
+    np.testing.assert_array_equal(folders, [0] * 12 + [1])
+    np.testing.assert_array_equal(labels.identity, [0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23, 100])
+    rows = np.array([12, 5, 0])
+    taken = pictures.take(rows)
+    source = [
+        *read_shard(tmp_path / "b" / "heads-0.tar"),
+        *list(read_shard(tmp_path / "a" / "heads-1.tar"))[1:2],
+    ]
+    for got, one in zip(taken, source, strict=False):
+        straight = one.pixels().astype(float)
+        premultiplied = straight[..., :3] * straight[..., 3:] / 255
+        np.testing.assert_allclose(got[:3].transpose(1, 2, 0), premultiplied, atol=1)  # rounding
+        np.testing.assert_array_equal(got[3], straight[..., 3])
+    np.testing.assert_allclose(labels.take(rows).box[1], [4, 4, 28, 39])
+    assert not labels.visible[12].any()
+
+
+def test_only_new_shards_are_decoded(tmp_path):
+    write_shard(tmp_path / "heads-0.tar", [sample(0)])
+    open_heads([tmp_path])
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / ".cache").iterdir()}
+    write_shard(tmp_path / "heads-1.tar", [sample(1), sample(2)])
+    pictures, _, _ = open_heads([tmp_path])
+    assert len(pictures) == 3
+    assert made.items() <= {path: path.stat().st_mtime_ns for path in (tmp_path / ".cache").iterdir()}.items()
+
+
+def test_backgrounds(tmp_path):
+    assert open_backgrounds(tmp_path) is None
+    picture = np.random.default_rng(0).integers(0, 256, size=(32, 32, 3), dtype=np.uint8)
+    write_shard(tmp_path / "backgrounds-0.tar", [ShardSample("0", encode(picture), {"schema": 1})])
+    assert open_backgrounds(tmp_path).shape == (3, 32, 32)
+
+
+def test_broken_data_is_named(tmp_path):
+    with pytest.raises(DataError, match="holds no heads"):
+        open_heads([tmp_path])
+    write_shard(tmp_path / "x" / "heads-0.tar", [sample(0, box=[1, 2])])
+    with pytest.raises(DataError, match=r"heads-0\.tar: a label"):
+        open_heads([tmp_path / "x"])
+    write_shard(tmp_path / "y" / "heads-0.tar", [sample(0), sample(1, size=48)])
+    with pytest.raises(DataError, match="000001 is"):
+        open_heads([tmp_path / "y"])
+    write_shard(tmp_path / "z" / "heads-0.tar", [sample(0)])
+    write_shard(tmp_path / "z" / "heads-1.tar", [sample(1, size=48)])
+    with pytest.raises(DataError, match="another size"):
+        open_heads([tmp_path / "z"])
