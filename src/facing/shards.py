@@ -64,7 +64,8 @@ class ShardSample(NamedTuple):
         """
         with Image.open(io.BytesIO(self.encoded)) as picture:
             stored = "A" in picture.getbands()
-            return np.asarray(picture.convert("RGBA" if (stored if coverage is None else coverage) else "RGB"))
+            wanted = stored if coverage is None else coverage
+            return np.asarray(picture.convert("RGBA" if wanted else "RGB"))
 
 
 def encode(pixels: NDArray[np.uint8], *, quality: int = 90) -> bytes:

@@ -18,7 +18,7 @@ def test_listing_imports_nothing():
 
 
 def test_unknown_name_names_the_nearest():
-    with pytest.raises(UnknownNameError, match="no writer is called 'jsnol'. Did you mean 'jsonl'"):
+    with pytest.raises(UnknownNameError, match=r"no writer is called 'jsnol'\. Did you mean 'jsonl'"):
         load("facing.output.writers", "jsnol", attribute="WRITER", kind="writer")
 
 

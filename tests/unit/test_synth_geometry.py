@@ -90,7 +90,7 @@ def test_even_light_is_even_and_chance_is_seeded():
 
 
 def test_pack_says_what_is_missing(tmp_path):
-    with pytest.raises(DataError, match="lacks makehuman/base.npz"):
+    with pytest.raises(DataError, match=r"lacks makehuman/base\.npz"):
         compile_pack(tmp_path, tmp_path / "pack.zip")
     (tmp_path / "other.zip").write_bytes(b"no zip")
     with pytest.raises(DataError, match="facing synth assets"):

@@ -70,7 +70,7 @@ def test_landmarks_are_hidden_from_behind_and_seen_from_the_front(renderer):
     front, back = [], []
     for number in range(12):
         for sample in stand_in(renderer, number):
-            yaw, pitch, _ = euler_from_rotation(np.array(sample.label["rotation"]))
+            _, pitch, _ = euler_from_rotation(np.array(sample.label["rotation"]))
             azimuth = abs(float(np.degrees(np.arctan2(*np.array(sample.label["rotation"])[[0, 2], 2]))))
             eyes = np.mean(sample.label["visible"][36:48])
             if azimuth < 25 and abs(float(pitch)) < 25 and sample.label["tags"]["occluder"] == "none":
@@ -95,7 +95,7 @@ def test_set_resumes_splits_and_is_the_same_bytes_as_in_one_run(renderer, tmp_pa
     split = HeadsJob(pack=None, out=tmp_path / "split", count=40 * VIEWS, seed=3, side=48)
     assert write_heads(split, shard=(1, 2), processes=1) == 8 * VIEWS
     assert find_shards(split.out)[0].read_bytes() == before
-    assert [s.key for s in read_shard(whole[1])][0] == f"{32 * VIEWS:08d}"
+    assert next(s.key for s in read_shard(whole[1])) == f"{32 * VIEWS:08d}"
     assert draw_sheet(job.out, columns=4, rows=2, labels=True).shape == (96, 192, 3)
 
 
