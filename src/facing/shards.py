@@ -18,6 +18,7 @@ Scene samples (`scenes-*.tar`), label keys:
     schema     1
     boxes      K x 4, xyxy of the bald heads; K may be 0
     rotations  K x 3 x 3
+    ignore     L x 4, heads too hidden to be asked for; finding them is no fault
 
 Background samples (`backgrounds-*.tar`) are RGB pictures without people; their label holds `schema` only.
 """

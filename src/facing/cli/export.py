@@ -37,16 +37,25 @@ def export(
         typer.Option("--trained-on", help="NAME=LICENCE of what it was trained on, for the card."),
     ] = None,
     notes: Annotated[str, typer.Option("--notes", help="Free words for the card.")] = "",
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", help="Least score of a head; the one of the validation if not given."),
+    ] = None,
+    long_side: Annotated[
+        int, typer.Option("--long-side", help="A detector's pictures are scaled to this longer side, pixels.")
+    ] = 320,
     full: Annotated[
-        bool, typer.Option("--full", help="Keep all weights in float32: twice the file.")
+        bool, typer.Option("--full", help="Keep all weights of a pose network in float32: twice the file.")
     ] = False,
 ) -> None:
-    """Write a trained pose network as one ONNX file that carries its card.
+    """Write a trained network as one ONNX file that carries its card.
 
-    Its Python twin is facing.export.onnx.export_pose.
+    Its Python twins are facing.export.onnx.export_pose and facing.export.detection.export_detector.
     """
     try:
+        from facing.export.detection import DetectorRelease, export_detector
         from facing.export.onnx import export_pose, pose_card
+        from facing.training.checkpoint import load_checkpoint
     except ImportError as error:
         raise MissingExtraError.of(need="exporting a network", extra="export") from error
 
@@ -54,11 +63,25 @@ def export(
     if not all(row["licence"] for row in rows):
         raise typer.BadParameter("--trained-on is NAME=LICENCE, such as renders=CC0-1.0")
     figures = {path.stem: _figures(path) for path in measured or ()}
-    card = pose_card(checkpoint, name=name, data=rows, measured=figures, notes=notes)
-    assert card.crop is not None
-    crops = _crops(check, spec=card.crop) if check else None
-    card = export_pose(checkpoint, out, card=card, pictures=crops, half=not full)
-    say(f"differs from its network by {card.measured['export']}")
+    found = load_checkpoint(checkpoint)
+    if found.recipe["task"] == "detection":
+        release = DetectorRelease(
+            name=name or str(found.recipe["name"]),
+            score_threshold=found.figures.get("threshold", 0.5) if threshold is None else threshold,
+            long_side=long_side,
+            data=tuple(rows),
+            measured={"validation": found.figures, "steps": found.step, **figures},
+            notes=notes,
+        )
+        card = export_detector(checkpoint, out, release=release)
+        assert card.detection is not None
+        say(f"score threshold {card.detection.score_threshold:.3f}")
+    else:
+        card = pose_card(checkpoint, name=name, data=rows, measured=figures, notes=notes)
+        assert card.crop is not None
+        crops = _crops(check, spec=card.crop) if check else None
+        card = export_pose(checkpoint, out, card=card, pictures=crops, half=not full)
+        say(f"differs from its network by {card.measured['export']}")
     print(out)
 
 

@@ -96,18 +96,19 @@ def _loss(network: nn.Module, batch: Batch, recipe: DetectionRecipe) -> dict[str
     boxes = batch["boxes"]
     shape = (maps.centre.shape[2], maps.centre.shape[3])
     targets = centre_targets(boxes, batch["ignore"], shape=shape, cell=CELL)
-    heat = heatmap_loss(maps.centre[:, 0], targets)
+    heat = heatmap_loss(maps.centre[:, 0], targets).mean()
     near = targets.heat > LEAST_HEAT
     picture = near.nonzero()[:, 0]
     owner = targets.owner[near]
     weight = targets.heat[near]
-    # Every head counts alike, whatever the number of its cells.
+    # All cells of a head together weigh one, all heads of a picture the root of their number.
     total = torch.zeros(boxes.shape[:2], device=boxes.device).index_put(
         (picture, owner), weight, accumulate=True
     )
-    weight = weight / total[picture, owner]
+    heads = (total > 0).sum(1).clamp_min(1).sqrt()
+    weight = weight / (total[picture, owner] * heads[picture])
     apart = box_loss(cell_boxes(maps.edges)[near], boxes[picture, owner])
-    edges = (weight * apart).sum() / weight.sum().clamp_min(1)
+    edges = (weight * apart).sum() / len(boxes)
     loss = recipe.loss.heatmap * heat + recipe.loss.box * edges
     return {"loss": loss, "heatmap": heat.detach(), "box": edges.detach()}
 
@@ -156,6 +157,7 @@ def _figures(curve: DetectionCurve) -> dict[str, float]:
         "missed": 1 - curve.recall(threshold),
         "missed_at_half": 1 - curve.recall(0.5),
         "further_at_half": curve.further(0.5),
+        "threshold": threshold,
     }
 
 

@@ -1,0 +1,375 @@
+"""Scenes for the head detector: rendered heads, far ones behind near ones, before anything but people.
+
+A scene is composed back to front. A map of owners says which thing is seen at every pixel, so it is known
+how much of each head is left; heads of which little is left become regions that training ignores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from facing.errors import DataError
+from facing.shards import SCHEMA, ShardSample, encode, find_shards, write_shard
+from facing.synth.scene_backgrounds import draw_background, load_backgrounds
+from facing.synth.scene_camera import photograph
+from facing.synth.scene_cutouts import (
+    finished,
+    load_pool,
+    mirrored,
+    resized,
+    skin_colour,
+    tilted,
+    without_head,
+)
+from facing.synth.scene_distractors import draw_distractor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from facing.synth.scene_cutouts import Cutout
+
+SMALLEST_PX = 8.0
+"""Longer side of the smallest head that is worth a label; smaller ones are ignored."""
+VISIBLE_SHARE = 0.3
+"""A head of which less than this share of its oval is seen is neither right nor wrong."""
+HIDDEN_SHARE = 0.05
+"""A head of which less than this is seen is not there."""
+SHARD_SCENES = 500
+
+
+class Scene(NamedTuple):
+    """One composed picture and what is in it."""
+
+    pixels: NDArray[np.uint8]
+    """(S, S, 3) RGB."""
+    boxes: NDArray[np.float64]
+    """(K, 4), xyxy of the bald heads; they may leave the frame."""
+    ignore: NDArray[np.float64]
+    """(J, 4), xyxy of heads that are hidden or tiny: finding them is neither right nor wrong."""
+    rotations: NDArray[np.float64]
+    """(K, 3, 3), head -> camera."""
+
+
+Kind = Literal["head", "distractor", "headless", "cover"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One thing to paste: where its head (or its middle) goes and how large."""
+
+    kind: Kind
+    centre: tuple[float, float]
+    side: float
+    grounded: bool = False
+    """The torso goes on to the lower edge of the frame, or until something covers it."""
+
+
+def compose(
+    rng: np.random.Generator, *, heads: Sequence[Cutout], backgrounds: Sequence[Image.Image], size: int
+) -> Scene:
+    """Compose one scene.
+
+    Args:
+        rng: where all chance comes from.
+        heads: what may be pasted; none gives scenes without people.
+        backgrounds: of `load_backgrounds`.
+        size: side S of the square picture, pixels.
+
+    Returns:
+        The scene; equal arguments and an equal state of `rng` give equal scenes.
+    """
+    frame = _frame(rng, size=size)
+    canvas = _Canvas(draw_background(rng, sources=backgrounds, size=frame[2:]))
+    if rng.random() < 0.06:
+        _texture(rng, canvas, heads=heads)
+    for plan in _plans(rng, frame=frame[2:], any_heads=bool(heads)):
+        _paste_plan(rng, canvas, plan=plan, heads=heads)
+    seen, ignore, rotations = canvas.verdict()
+    picture = photograph(rng, canvas.picture)
+    if frame != (0, 0, size, size):
+        edge = 0 if rng.random() < 0.7 else int(rng.integers(0, 256))
+        whole = Image.new("RGB", (size, size), (edge, edge, edge))
+        whole.paste(picture, frame[:2])
+        picture = whole
+    shift = np.array([frame[0], frame[1]] * 2, dtype=np.float64)
+    turns = int(rng.choice(4, p=[0.9, 0.035, 0.03, 0.035]))
+    return _turned(
+        Scene(np.asarray(picture), seen + shift, ignore + shift, rotations), turns=turns, size=size
+    )
+
+
+def write_scenes(
+    heads_folder: Path,
+    out: Path,
+    *,
+    backgrounds: Sequence[Path],
+    count: int,
+    seed: int = 0,
+    size: int = 256,
+    shard: tuple[int, int] = (0, 1),
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Write scenes as `scenes-*.tar`; shards that exist are kept, so a stopped run goes on.
+
+    Scene number i depends on the heads, the backgrounds, the seed and i alone.
+
+    Args:
+        heads_folder: holds `heads-*.tar`, heads rendered with shoulders.
+        out: folder of the shards.
+        backgrounds: folders of panoramas, photographs without people or `backgrounds-*.tar`.
+        count: scenes in all, over all machines.
+        seed: start of all chance.
+        size: side of the square pictures, pixels.
+        shard: (i, n): this process writes every n-th shard file, starting with number i.
+        progress: told the number of scenes after each shard.
+
+    Returns:
+        How many scenes this process wrote now.
+
+    Raises:
+        DataError: there are no heads or backgrounds, or `shard` cannot be.
+    """
+    part, parts = shard
+    if not 0 <= part < parts:
+        raise DataError(f"shard {part}/{parts} cannot be; count from 0 to {parts - 1}")
+    sources = load_backgrounds(backgrounds)
+    head_shards = find_shards(heads_folder)
+    written = 0
+    for number in range(part, -(-count // SHARD_SCENES), parts):
+        path = out / f"scenes-{seed:03d}-{number:05d}.tar"
+        if path.exists():
+            continue
+        pool = load_pool(np.random.default_rng((seed, number, 1)), head_shards)
+        wanted = range(number * SHARD_SCENES, min((number + 1) * SHARD_SCENES, count))
+        written += write_shard(path, _scenes(wanted, heads=pool, backgrounds=sources, seed=seed, size=size))
+        if progress is not None:
+            progress(written)
+    return written
+
+
+def _scenes(
+    wanted: range, *, heads: Sequence[Cutout], backgrounds: Sequence[Image.Image], seed: int, size: int
+) -> Iterator[ShardSample]:
+    for index in wanted:
+        rng = np.random.default_rng((seed, index, 0))
+        scene = compose(rng, heads=heads, backgrounds=backgrounds, size=size)
+        label = {
+            "schema": SCHEMA,
+            "boxes": scene.boxes.round(2).tolist(),
+            "ignore": scene.ignore.round(2).tolist(),
+            "rotations": scene.rotations.round(5).tolist(),
+        }
+        yield ShardSample(f"{seed:03d}-{index:07d}", encode(scene.pixels), label)
+
+
+def _frame(rng: np.random.Generator, *, size: int) -> tuple[int, int, int, int]:
+    """Choose where the picture lies in the square: x, y, width, height; the rest is a border."""
+    if rng.random() > 0.15:
+        return 0, 0, size, size
+    width, height = size, size
+    short = int(size * rng.uniform(0.55, 0.95))
+    if rng.random() < 0.5:
+        width = short
+    else:
+        height = short
+    return int(rng.integers(0, size - width + 1)), int(rng.integers(0, size - height + 1)), width, height
+
+
+def _plans(rng: np.random.Generator, *, frame: tuple[int, int], any_heads: bool) -> list[_Plan]:
+    """Say what is in the scene, back to front."""
+    kind = rng.random() if any_heads else 0.0
+    plans: list[_Plan] = []
+    if kind < 0.1:
+        pass
+    elif kind < 0.24:
+        plans = _crowd(rng, frame=frame)
+    else:
+        count = 1 if kind < 0.62 else int(rng.integers(2, 5)) if kind < 0.88 else int(rng.integers(5, 13))
+        largest = min(frame) * (1.25 if count == 1 else 0.6 if count < 5 else 0.35)
+        # A head alone is a portrait more often than not; its pictures fill half of the frame and more.
+        tiny = 0.4 if count == 1 else 0.6
+        smallest = SMALLEST_PX if rng.random() < tiny else 0.25 * largest
+        for _ in range(count):
+            side = _side(rng, smallest, largest)
+            plans.append(_Plan("head", _place(rng, side, frame=frame), side, rng.random() < 0.8))
+    if any_heads and rng.random() < 0.1:
+        side = _side(rng, 14, 0.5 * min(frame))
+        plans.append(_Plan("headless", _place(rng, side, frame=frame), side, grounded=True))
+    plans.sort(key=lambda plan: plan.side)
+    for _ in range(int(rng.choice([0, 1, 2, 4, 7], p=[0.4, 0.25, 0.17, 0.12, 0.06]))):
+        side = _side(rng, 10, 0.7 * min(frame))
+        thing = _Plan("distractor", _place(rng, side, frame=frame), side)
+        plans.insert(int(rng.integers(0, len(plans) + 1)), thing)
+    faces = [plan for plan in plans if plan.kind == "head"]
+    if faces and rng.random() < 0.2:
+        # A hand, a cup or a post in front of part of a head.
+        face = faces[rng.integers(len(faces))]
+        x, y = np.array(face.centre) + rng.normal(0, 0.45, size=2) * face.side
+        plans.append(_Plan("cover", (float(x), float(y)), face.side * rng.uniform(0.4, 0.9)))
+    return plans
+
+
+def _side(rng: np.random.Generator, low: float, high: float) -> float:
+    """Draw a side so that every doubling is equally likely; small frames give the lower limit."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(max(low, high)))))
+
+
+def _place(rng: np.random.Generator, side: float, *, frame: tuple[int, int]) -> tuple[float, float]:
+    """Put a head anywhere; its middle stays inside, large heads near the middle."""
+    x, y = (rng.uniform(min(0.35 * side, 0.4 * f), f - min(0.35 * side, 0.4 * f)) for f in frame)
+    return float(x), float(y)
+
+
+def _crowd(rng: np.random.Generator, *, frame: tuple[int, int]) -> list[_Plan]:
+    """Seat people in rows, near rows lower and larger."""
+    width, height = frame
+    rows = int(rng.integers(2, 6))
+    near = _side(rng, 18, 0.22 * min(frame))
+    far = max(near * rng.uniform(0.35, 0.9), 7.0)
+    top, bottom = rng.uniform(0.1, 0.45) * height, rng.uniform(0.6, 1.0) * height
+    filled = rng.uniform(0.5, 1.0)
+    plans: list[_Plan] = []
+    for row, share in enumerate(np.linspace(0, 1, rows)):
+        side = far + (near - far) * share
+        y = top + (bottom - top) * share
+        step = side * rng.uniform(1.1, 2.2)
+        for x in np.arange(rng.uniform(-0.5, 0.5) * step, width + 0.3 * side, step):
+            if rng.random() < filled and len(plans) < 48:
+                jitter = rng.normal(0, 0.15, size=2) * side
+                grown = side * float(np.exp(rng.normal(0, 0.1))) + 1e-3 * row
+                plans.append(
+                    _Plan("head", (float(x + jitter[0]), float(y + jitter[1])), grown, grounded=True)
+                )
+    return plans
+
+
+class _Canvas:
+    """The picture as it grows, who owns each pixel, and every head pasted so far."""
+
+    def __init__(self, background: Image.Image) -> None:
+        self.picture = background
+        self._owner = np.zeros((background.height, background.width), dtype=np.int16)
+        self._boxes: list[NDArray[np.float64]] = []
+        self._rotations: list[NDArray[np.float64]] = []
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.picture.size
+
+    def paste(self, piece: Image.Image, *, at: tuple[int, int], head: Cutout | None = None) -> None:
+        """Paste a piece; with `head` (in pixels of the piece) it is counted as a head."""
+        x, y = at
+        left, top = max(x, 0), max(y, 0)
+        right, bottom = min(x + piece.width, self.size[0]), min(y + piece.height, self.size[1])
+        if right <= left or bottom <= top:
+            return
+        piece = piece.crop((left - x, top - y, right - x, bottom - y))
+        self.picture.paste(piece, (left, top), piece)
+        region = self._owner[top:bottom, left:right]
+        cover = np.asarray(piece.getchannel("A")) > 127
+        region[cover] = 0
+        if head is None:
+            return
+        box = head.box + np.array([x, y, x, y])
+        self._boxes.append(box)
+        self._rotations.append(head.rotation)
+        region[cover & _oval(box, left=left, top=top, shape=cover.shape)] = len(self._boxes)
+
+    def verdict(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Give the boxes that count, those to ignore, and the rotations of the first."""
+        boxes = np.array(self._boxes).reshape(-1, 4)
+        rotations = np.array(self._rotations).reshape(-1, 3, 3)
+        area = np.pi / 4 * (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        left = np.bincount(self._owner.ravel(), minlength=len(boxes) + 1)[1:]
+        longest = (boxes[:, 2:] - boxes[:, :2]).max(1, initial=0)
+        counts = (left >= VISIBLE_SHARE * area) & (longest >= SMALLEST_PX)
+        doubtful = ~counts & (left >= HIDDEN_SHARE * area)
+        return boxes[counts], boxes[doubtful], rotations[counts]
+
+
+def _oval(box: NDArray[np.float64], *, left: int, top: int, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    x = (np.arange(shape[1]) + left + 0.5 - (box[0] + box[2]) / 2) / max((box[2] - box[0]) / 2, 0.5)
+    y = (np.arange(shape[0]) + top + 0.5 - (box[1] + box[3]) / 2) / max((box[3] - box[1]) / 2, 0.5)
+    return np.asarray((x * x)[None, :] + (y * y)[:, None] <= 1)
+
+
+def _paste_plan(rng: np.random.Generator, canvas: _Canvas, *, plan: _Plan, heads: Sequence[Cutout]) -> None:
+    x, y = plan.centre
+    if plan.kind in ("distractor", "cover"):
+        piece = draw_distractor(rng, side=max(round(plan.side * 1.2), 6), skin=skin_colour(rng, heads))
+        piece = _lit(rng, piece, canvas=canvas, centre=plan.centre)
+        canvas.paste(piece, at=(round(x - piece.width / 2), round(y - piece.height / 2)))
+        return
+    head = _chosen(rng, heads, side=plan.side)
+    if rng.random() < 0.5:
+        head = mirrored(head)
+    scale = plan.side / float((head.box[2:] - head.box[:2]).max())
+    head = resized(head, scale=scale)
+    if rng.random() < 0.3:
+        head = tilted(head, degrees=float(rng.normal(0, 9)))
+    if plan.kind == "headless":
+        head = replace(head, picture=without_head(head))
+    head = replace(head, picture=_lit(rng, head.picture, canvas=canvas, centre=plan.centre))
+    middle = (head.box[:2] + head.box[2:]) / 2
+    at = (round(x - middle[0]), round(y - middle[1]))
+    head = replace(head, picture=finished(rng, head, below=canvas.size[1] - at[1], grounded=plan.grounded))
+    if rng.random() < 0.3:
+        head = replace(head, picture=head.picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.2))))
+    canvas.paste(head.picture, at=at, head=head if plan.kind == "head" else None)
+
+
+def _chosen(rng: np.random.Generator, heads: Sequence[Cutout], *, side: float) -> Cutout:
+    """Draw a head; for a large place prefer one that was rendered large, to spare it the blur."""
+    drawn = [heads[int(rng.integers(len(heads)))] for _ in range(1 if side < 100 else 3)]
+    return max(drawn, key=lambda head: float((head.box[2:] - head.box[:2]).max()))
+
+
+def _lit(
+    rng: np.random.Generator, piece: Image.Image, *, canvas: _Canvas, centre: tuple[float, float]
+) -> Image.Image:
+    """Bring the light of a piece part of the way to the light around its place."""
+    x, y = (min(max(int(c), 0), side - 1) for c, side in zip(centre, canvas.size, strict=True))
+    reach = 24
+    around = canvas.picture.crop((max(x - reach, 0), max(y - reach, 0), x + reach, y + reach)).resize((1, 1))
+    there = np.array(around.getpixel((0, 0)), dtype=np.float64) + 12
+    mean = piece.convert("RGBa").resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
+    assert isinstance(mean, tuple)
+    here = np.array(mean[:3], dtype=np.float64) * 255 / max(mean[3], 1) + 12
+    level = there.mean() / here.mean()
+    gain = np.clip(level ** rng.uniform(0, 0.6), 0.35, 1.7) * (there / here / level) ** rng.uniform(0, 0.3)
+    gain = gain * np.exp(rng.normal(0, 0.12)) * np.exp(rng.normal(0, 0.03, size=3))
+    table = [min(255, int(v * g)) for g in gain for v in range(256)]
+    return piece.point(table + list(range(256)))
+
+
+def _texture(rng: np.random.Generator, canvas: _Canvas, *, heads: Sequence[Cutout]) -> None:
+    """Fill the background with small round things, as shelves, gravel and leaves do."""
+    side = int(rng.integers(10, 40))
+    for _ in range(int(rng.integers(8, 30))):
+        piece = draw_distractor(rng, side=side, skin=skin_colour(rng, heads))
+        x, y = (int(rng.integers(-side // 2, f)) for f in canvas.size)
+        canvas.paste(piece, at=(x, y))
+
+
+def _turned(scene: Scene, *, turns: int, size: int) -> Scene:
+    """Turn a whole scene counter-clockwise by quarter turns, labels included."""
+    if turns == 0:
+        return scene
+    angle = np.pi / 2 * turns
+    c, s = round(np.cos(angle)), round(np.sin(angle))
+    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
+
+    def boxes(found: NDArray[np.float64]) -> NDArray[np.float64]:
+        for _ in range(turns):
+            found = np.stack([found[:, 1], size - found[:, 2], found[:, 3], size - found[:, 0]], axis=1)
+        return found
+
+    pixels = np.ascontiguousarray(np.rot90(scene.pixels, turns))
+    return Scene(pixels, boxes(scene.boxes), boxes(scene.ignore), turn @ scene.rotations)
