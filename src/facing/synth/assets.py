@@ -40,6 +40,7 @@ _ARRAY_FILES = {
     "identities": "ict/makehuman_identities.npz",
     "light": "hdri/light.npz",
 }
+_WITH_PEOPLE = {"n033.jpg"}  # filed as without people, but a child stands in it
 # Left out of the pack: the rig's expression units (we use the expression targets) and the maps between
 # the scans and the base mesh that only the makers of the identities need.
 _UNUSED = (
@@ -112,7 +113,7 @@ def _members(assets: Path) -> Iterator[tuple[str, bytes]]:
         yield "arrays/baked/ambient.npy", out.getvalue()
     for group, folder in _PICTURE_FOLDERS.items():
         for path in sorted((assets / folder).iterdir()):
-            if path.suffix in {".jpg", ".webp"}:
+            if path.suffix in {".jpg", ".webp"} and path.name not in _WITH_PEOPLE:
                 yield f"{group}/{path.name}", path.read_bytes()
 
 

@@ -1,0 +1,105 @@
+"""Measure one fixed model on every labelled set at hand, with label boxes and with its own detector.
+
+    python benchmarks/accuracy.py --data ../shared/data --renders data/held_out
+
+The sets are for evaluation only; nothing is chosen on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from facing.bench.machine import facts, save_result
+from facing.datasets.sample import load_reader
+from facing.evaluation.run import evaluate_set
+from facing.runtime.estimator import PoseEstimator
+
+FOLDERS = {
+    "aflw2000": "AFLW2000",
+    "aflw-crops": "AFLW_crops",
+    "pointing04": "Pointing04",
+    "drivface": "DrivFace",
+    "cmu-faces": "CMU_faces",
+    "dlib-faces": "dlib_faces",
+    "scut-head": "SCUT_HEAD",
+}
+BOXES_ONLY = {"dlib-faces", "scut-head"}
+# Tight crops and cut renders: the head fills the picture, so detection is another question.
+LABELS_ONLY = {"aflw-crops", "shards"}
+KEPT = [
+    "count",
+    "found",
+    "skipped",
+    "mae",
+    "yaw",
+    "pitch",
+    "roll",
+    "bias",
+    "geodesic_mean",
+    "geodesic_median",
+    "maev",
+    "front_angle",
+    "accuracy",
+    "accuracy_by",
+    "by_yaw",
+    "interval95",
+    "facing_accuracy",
+    "class_accuracy",
+    "detector",
+    "calibration",
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds the sets")
+    parser.add_argument("--renders", type=Path, help="folder of held-out heads-*.tar")
+    parser.add_argument("--model", default="small", help="pose network: a name or a file")
+    parser.add_argument("--detector", default="heads", help="head detector: a name or a file")
+    parser.add_argument(
+        "--results", type=Path, default=Path(__file__).parent / "results", help="folder of results"
+    )
+    args = parser.parse_args()
+
+    estimator = PoseEstimator(args.model, args.detector, threads=1)
+    sets = [(name, args.data / folder) for name, folder in FOLDERS.items()]
+    if args.renders:
+        sets.append(("shards", args.renders))
+    rows: list[dict[str, Any]] = []
+    for name, folder in sets:
+        for boxes in ("labels", "detector"):
+            if (boxes == "labels" and name in BOXES_ONLY) or (boxes == "detector" and name in LABELS_ONLY):
+                continue
+            figures = evaluate_set(load_reader(name), folder, estimator=estimator, boxes=boxes).figures
+            rows.append(
+                {
+                    "set": name,
+                    "boxes": boxes,
+                    **{key: figures[key] for key in KEPT if figures.get(key) is not None},
+                }
+            )
+            print(_line(rows[-1]), flush=True)
+    result = facts(threads=1) | {"model": estimator.card.name, "detector": args.detector, "sets": rows}
+    print(save_result(result, suite="accuracy", folder=args.results))
+
+
+def _line(row: dict[str, Any]) -> str:
+    parts = [f"{row['set']:11s} {row['boxes']:8s} {row['found']:4d} of {row['count']:4d}"]
+    parts += [f"{key} {row[key]:.2f}" for key in ("mae", "geodesic_mean", "yaw") if row.get(key) is not None]
+    parts += [
+        f"{key} {row[key]:.3f}"
+        for key in ("facing_accuracy", "class_accuracy")
+        if isinstance(row.get(key), float)
+    ]
+    found = row.get("detector")
+    if found:
+        parts.append(
+            " ".join(f"{key} {value:.3f}" for key, value in found.items() if isinstance(value, float))
+        )
+    return "  ".join(parts)
+
+
+if __name__ == "__main__":
+    main()
