@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +100,45 @@ def test_set_resumes_splits_and_is_the_same_bytes_as_in_one_run(renderer, tmp_pa
     assert find_shards(split.out)[0].read_bytes() == before
     assert next(s.key for s in read_shard(whole[1])) == f"{32 * VIEWS:08d}"
     assert draw_sheet(job.out, columns=4, rows=2, labels=True).shape == (96, 192, 3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_killed_run_leaves_no_worker_and_no_half_shard_and_goes_on(renderer, tmp_path):
+    words = ["synth", "render", "--out", str(tmp_path), "--count", "4096", "--side", "96", "--processes", "1"]
+    run = subprocess.Popen([sys.executable, "-m", "facing", *words], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: any(tmp_path.glob("heads-*.tar")))
+        workers = children_of(run.pid)
+        assert workers
+    finally:
+        run.kill()
+        run.wait()
+    wait_for(lambda: not any(alive(pid) for pid in workers))
+    assert not list(tmp_path.glob(".*part"))
+    (done, *_) = find_shards(tmp_path)
+    assert len(list(read_shard(done))) == 32 * VIEWS
+
+
+def wait_for(condition, *, seconds=60):
+    for _ in range(seconds * 10):
+        if condition():
+            return
+        time.sleep(0.1)
+    pytest.fail(f"still waiting after {seconds} s")
+
+
+def alive(pid):
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def children_of(pid):
+    found = [pid]
+    for parent in found:
+        listing = Path(f"/proc/{parent}/task/{parent}/children")
+        if listing.exists():
+            found += [int(child) for child in listing.read_text().split()]
+    return found[1:]
 
 
 def test_people_from_the_pack_have_frames_within_a_few_degrees_of_each_other(pack):

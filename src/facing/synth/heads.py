@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -104,6 +105,7 @@ def _write_one(job: HeadsJob, number: int, people: int) -> int:
     samples = (
         sample
         for person in range(first, first + people)
+        if _still_wanted()
         for sample in render_person(
             person,
             seed=job.seed,
@@ -113,7 +115,22 @@ def _write_one(job: HeadsJob, number: int, people: int) -> int:
             pack=pack,
         )
     )
-    return write_shard(_path(job, number), samples)
+    try:
+        return write_shard(_path(job, number), samples)
+    except _OrphanedError:
+        os._exit(1)  # the pool would catch a plain exit and wait for work that never comes
+
+
+class _OrphanedError(Exception):
+    """The process that asked for the shard is gone; the shard is not written."""
+
+
+def _still_wanted() -> bool:
+    """Stop a worker whose run was killed: it would go on drawing what it was given, unseen."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        raise _OrphanedError
+    return True
 
 
 def _write_backgrounds(job: HeadsJob) -> None:
