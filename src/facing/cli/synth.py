@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 COMMAND = typer.Typer(
     name="synth",
@@ -32,23 +36,15 @@ def part_of(text: str) -> tuple[int, int]:
     return int(first), int(second)
 
 
-def _progress(word: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a closure for the two writers below
+@contextmanager
+def _progress(word: str) -> Iterator[Callable[[int, int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(file=sys.stderr),
-    )
-    task = bar.add_task(word, total=None)
-
-    def update(done: int, total: int) -> None:
-        bar.update(task, completed=done, total=total)
-
-    return bar, update
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(file=sys.stderr)) as bar:
+        task = bar.add_task(word, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @COMMAND.command()
@@ -90,8 +86,7 @@ def render(
     if framing not in SIDES:
         raise typer.BadParameter(f"--framing {framing} is unknown; choose {' or '.join(SIDES)}")
     job = HeadsJob(pack=pack, out=out, count=count, seed=seed, framing=framing, side=side)
-    bar, update = _progress("heads")
-    with bar:
+    with _progress("heads") as update:
         written = write_heads(job, shard=part_of(shard), processes=processes, progress=update)
     print(f"{out}: {written} heads written")
 
@@ -114,8 +109,7 @@ def scenes(
     """Compose scenes with several heads, or none, and their boxes: what the head detector learns from."""
     from facing.synth.scenes import write_scenes
 
-    bar, update = _progress("scenes")
-    with bar:
+    with _progress("scenes") as update:
         written = write_scenes(
             heads,
             out,

@@ -81,7 +81,6 @@ class Recipe(Section):
     task: str
     seed: int = Field(default=7, ge=0)
     licence: str
-    model: ModelSettings
     data: tuple[DataSettings, ...] = Field(min_length=1)
     validation: DataSettings | None = None
     optim: OptimSettings

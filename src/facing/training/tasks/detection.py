@@ -59,7 +59,7 @@ class DetectionLossSettings(Section):
 class DetectionRecipe(Recipe):
     """A recipe with task = "detection"; its pictures are squares of the size of the scenes."""
 
-    model: DetectorSettings = DetectorSettings()  # type: ignore[assignment] # no backbone and head by name
+    model: DetectorSettings = DetectorSettings()
     loss: DetectionLossSettings = DetectionLossSettings()
     augment: SceneAugmentSettings = SceneAugmentSettings()
 
