@@ -197,3 +197,30 @@ def test_the_curve_counts_hits_doubles_and_ignored_boxes():
 def test_a_curve_of_nothing():
     curve = detection_curve([np.empty((0, 4))], [(np.empty((0, 4)), np.empty(0))])
     assert (curve.recall(0.5), curve.further(0.5), curve.threshold(further=0.1)) == (1.0, 0.0, 0.0)
+
+
+def test_portraits_bring_one_head_close_and_its_box_moves_along():
+    rng = np.random.default_rng(3)
+    pictures = np.zeros((16, 3, 128, 128), np.uint8)
+    pictures[:, :, 40:80, 30:70] = 255
+    boxes = np.zeros((16, 4, 4), np.float32)
+    boxes[:, 0] = [30, 40, 70, 80]
+    settings = SceneAugmentSettings(
+        zoom=0, portrait=1, grey=0, saturation_low=1, saturation_high=1, white_balance_sd=0,
+        contrast_sd=0, tone_sd=0, shade=0, blur=0, noise=0,
+    )  # fmt: skip
+    batch = scene_batch(
+        pictures, boxes=boxes, ignore=np.zeros((16, 1, 4), np.float32), rng=rng, augment=settings
+    )
+    sides = (batch["boxes"][:, 0, 2:] - batch["boxes"][:, 0, :2]).numpy()
+    assert sides.min() > 0.39 * 128
+    assert sides.max() < 1.16 * 128
+    assert np.ptp(sides) > 20
+    for picture, box in zip(batch["picture"].numpy(), batch["boxes"][:, 0].numpy(), strict=True):
+        x0, y0, x1, y1 = (round(float(v)) for v in np.clip(box, 0, 128))
+        inside = picture[y0 + 3 : y1 - 3, x0 + 3 : x1 - 3]
+        assert inside.mean() > 240
+        outside = (
+            picture.astype(float).sum() - picture[max(y0 - 3, 0) : y1 + 3, max(x0 - 3, 0) : x1 + 3].sum()
+        )
+        assert outside == 0

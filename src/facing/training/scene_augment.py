@@ -20,6 +20,8 @@ CHUNK = 8
 """Pictures go through in pieces that stay in the processor's cache."""
 LEAST_SIDE_PX = 6.0
 """A head whose longer side is below this, after zooming, is ignored."""
+LEAST_PORTRAIT_PX = 36.0
+"""Smaller heads are not brought close: their pixels would be seen."""
 LEAST_INSIDE = 0.3
 """A head of whose box less than this share lies inside the frame is ignored."""
 
@@ -28,13 +30,18 @@ class SceneAugmentSettings(Section):
     """Strength of the augmentation; names without a unit are chances per picture.
 
     Scenes went through a random camera already; this adds what differs from pass to pass. `zoom` is the
-    chance that scale, place and, a little, proportions change.
+    chance that scale, place and, a little, proportions change. `portrait` is the chance that one head is
+    brought close until its side is `portrait_low` to `portrait_high` of the picture's: scenes seldom show a
+    head that fills the frame, portraits always do.
     """
 
     zoom: float = Field(default=0.7, ge=0, le=1)
     zoom_low: float = Field(default=0.55, gt=0)
     zoom_high: float = Field(default=1.9, gt=0)
     aspect_sd: float = Field(default=0.06, ge=0, le=0.5)
+    portrait: float = Field(default=0.25, ge=0, le=1)
+    portrait_low: float = Field(default=0.4, gt=0)
+    portrait_high: float = Field(default=1.15, gt=0)
     mirror: float = Field(default=0.5, ge=0, le=1)
     grey: float = Field(default=0.08, ge=0, le=1)
     saturation_low: float = Field(default=0.5, ge=0)
@@ -79,6 +86,7 @@ def scene_batch(
         still = torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 2, 3, 1)))
         return {"picture": still, "boxes": torch.from_numpy(boxes), "ignore": torch.from_numpy(ignore)}
     views = _draw_views(rng, count=N, side=side, augment=augment)
+    _bring_close(views, boxes, rng=rng, side=side, augment=augment)
     out = torch.empty((N, side, side, 3), dtype=torch.uint8)
     for start in range(0, N, CHUNK):
         piece = slice(start, start + CHUNK)
@@ -109,6 +117,32 @@ def _draw_views(
     views[mirrored, 0, 0] *= -1
     views[mirrored, 0, 2] = side - views[mirrored, 0, 2]
     return views
+
+
+def _bring_close(
+    views: NDArray[np.float64],
+    boxes: NDArray[np.float32],
+    *,
+    rng: np.random.Generator,
+    side: int,
+    augment: SceneAugmentSettings,
+) -> None:
+    """Turn some of the views, in place, into portraits of one of their heads."""
+    for row in np.flatnonzero(rng.random(len(views)) < augment.portrait):
+        sizes = (boxes[row, :, 2:] - boxes[row, :, :2]).max(-1)
+        large = np.flatnonzero(sizes >= LEAST_PORTRAIT_PX)
+        if not len(large):
+            continue
+        head = boxes[row, rng.choice(large)]
+        share = np.exp(rng.uniform(np.log(augment.portrait_low), np.log(augment.portrait_high)))
+        scale = share * side / float((head[2:] - head[:2]).max())
+        place = side / 2 + rng.normal(0, 0.1 * side, 2) - scale * (head[:2] + head[2:]) / 2
+        if scale >= 1:  # a window inside the picture
+            place = np.clip(place, side - scale * side, 0)
+        mirrored = views[row, 0, 0] < 0
+        views[row] = [[scale, 0, place[0]], [0, scale, place[1]]]
+        if mirrored:
+            views[row, 0] = [-scale, 0, side - place[0]]
 
 
 def _developed(x: Tensor, rng: np.random.Generator, *, augment: SceneAugmentSettings) -> Tensor:
