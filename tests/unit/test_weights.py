@@ -65,5 +65,8 @@ def test_a_damaged_table_is_named(tmp_path, text):
 
 
 def test_every_shipped_file_is_the_released_one():
-    for model in shipped():
+    models = {model.name: model for model in shipped()}
+    assert set(models) >= {"heads", "small"}
+    for model in models.values():
         assert model.is_intact(), model.name
+        assert model.licence
