@@ -126,14 +126,20 @@ def write_pose(path: Path, *, card: Card | None = None, text: str | None = None)
     return write(model, path, card=(card.to_json() if text is None else text) or None)
 
 
-def write_heads(path: Path, *, long_side: int = 64, score_threshold: float = 0.5) -> Path:
+def write_heads(
+    path: Path, *, long_side: int = 64, score_threshold: float = 0.5, near_long_side: int = 0
+) -> Path:
     card = Card(
         name="finder-1",
         kind="heads",
         outputs=("boxes", "scores"),
         licence="MIT",
         detection=Detection(
-            stride=16, long_side=long_side, score_threshold=score_threshold, overlap_limit=0.5
+            stride=16,
+            long_side=long_side,
+            score_threshold=score_threshold,
+            overlap_limit=0.5,
+            near_long_side=near_long_side,
         ),
     )
     return write(onnx.parser.parse_model(HEADS), path, card=card.to_json())

@@ -60,6 +60,20 @@ def test_threshold_and_size_replace_those_of_the_card(tmp_path):
         HeadDetector(path, long_side=8)
 
 
+@pytest.mark.parametrize("box", [(10, 12, 30, 36), (20, 10, 100, 110), (30, 30, 78, 78)])
+def test_two_looks_find_one_head_once_whatever_its_size(tmp_path, box):
+    detector = HeadDetector(write_heads(tmp_path / "heads.onnx", long_side=128, near_long_side=64))
+    found = detector.detect(red_square(128, 128, box))
+    assert np.abs(found.boxes[0] - box).max() <= 2.5
+    centres = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
+    assert np.isclose(centres, centres[0], atol=2).all(1).sum() == 1
+
+
+def test_the_second_look_is_no_larger_than_the_first(tmp_path):
+    with pytest.raises(ModelError, match="near_long_side is 128; give 0 or up to 64"):
+        write_heads(tmp_path / "heads.onnx", long_side=64, near_long_side=128)
+
+
 def test_boxes_outside_the_picture_are_dropped(tmp_path):
     # Nothing is red: the tiny network answers (W, H, 0, 0), and one pixel further.
     assert HeadDetector(write_heads(tmp_path / "m.onnx")).detect(

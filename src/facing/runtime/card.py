@@ -35,12 +35,15 @@ class Detection:
         long_side: longer side to which a picture is scaled unless the user says otherwise, pixels.
         score_threshold: boxes below are dropped, 0 to 1.
         overlap_limit: of two boxes that overlap more, the better one stays, 0 to 1.
+        near_long_side: longer side of a second, smaller look that finds heads which fill the picture; 0 for
+            one look only.
     """
 
     stride: int
     long_side: int
     score_threshold: float
     overlap_limit: float
+    near_long_side: int = 0
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -48,6 +51,10 @@ class Detection:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ModelError(f"detector {name} is {value!r}; give a whole number of pixels above 0")
+        if not isinstance(self.near_long_side, int) or not 0 <= self.near_long_side <= self.long_side:
+            raise ModelError(
+                f"detector near_long_side is {self.near_long_side!r}; give 0 or up to {self.long_side} pixels"
+            )
         for name in ("score_threshold", "overlap_limit"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:

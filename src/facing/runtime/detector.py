@@ -30,6 +30,9 @@ __all__ = [
 ]
 
 MOST = 1000  # boxes of one picture that are looked at, best first
+# With two looks: heads up to this share of the picture's longer side count from the first, and from this
+# share on from the second. In between both may find them, and suppression keeps the better one.
+FAR_TO, NEAR_FROM = 0.5, 0.3
 
 
 class HeadDetector:
@@ -72,14 +75,31 @@ class HeadDetector:
 
     def detect(self, picture: NDArray[np.uint8]) -> Detections:
         """Find the heads of an upright RGB picture, (H, W, 3) uint8."""
-        fitted = fit_picture(picture, long_side=self.long_side, stride=self._detection.stride)
+        near = min(self._detection.near_long_side, self.long_side)
+        boxes, scores = self._look(picture, long_side=self.long_side)
+        if near:
+            share = _longer_sides(boxes) / max(picture.shape[:2])
+            near_boxes, near_scores = self._look(picture, long_side=near)
+            fills = _longer_sides(near_boxes) / max(picture.shape[:2]) >= NEAR_FROM
+            boxes = np.concatenate([boxes[share <= FAR_TO], near_boxes[fills]])
+            scores = np.concatenate([scores[share <= FAR_TO], near_scores[fills]])
+        kept = best_first(boxes, scores, overlap_limit=self._detection.overlap_limit, most=MOST)
+        return Detections(boxes[kept].astype(np.float32), scores[kept].astype(np.float32))
+
+    def _look(
+        self, picture: NDArray[np.uint8], *, long_side: int
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """Run the network at one scale: boxes (K, 4) in pixels of the picture and scores (K,)."""
+        fitted = fit_picture(picture, long_side=long_side, stride=self._detection.stride)
         outputs = self._session.run(fitted.pixels[None])
         boxes, scores = outputs["boxes"][0], outputs["scores"][0]
         boxes = boxes / np.tile(fitted.input_from_picture, 2)
         usable = (scores >= self.threshold) & meets(boxes, picture=picture)
-        boxes, scores = boxes[usable], scores[usable]
-        kept = best_first(boxes, scores, overlap_limit=self._detection.overlap_limit, most=MOST)
-        return Detections(boxes[kept].astype(np.float32), scores[kept].astype(np.float32))
+        return boxes[usable], scores[usable]
+
+
+def _longer_sides(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
+    return np.asarray((boxes[:, 2:] - boxes[:, :2]).max(-1, initial=0))
 
 
 class WholeImage:
