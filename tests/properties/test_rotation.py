@@ -206,3 +206,8 @@ def test_float32_stays_float32_and_everything_else_is_float64():
 def test_input_without_a_direction_or_of_the_wrong_shape_is_refused(call, given):
     with pytest.raises(DataError):
         call(given)
+
+
+def test_a_front_vector_in_the_picture_plane_keeps_the_crown_up_whatever_the_sign_of_zero():
+    for vector in ([1.0, 0.0, -0.0], [-1.0, -0.0, -0.0], [1.0, 0.0, 0.0]):
+        assert ours.rotation_from_front(vector)[1, 1] == pytest.approx(1)

@@ -44,7 +44,8 @@ class DetectorRelease:
         score_threshold: boxes below are dropped; chosen on a named development set.
         long_side: to which pictures are scaled unless the user says otherwise, pixels.
         overlap_limit: of two boxes that overlap more, the better one stays.
-        near_long_side: of a second, smaller look for heads that fill the picture; 0 for one look.
+        near_long_side: of a second, smaller look for heads that fill the picture; 0 for one look, None
+            for half of `long_side`.
         data: what it was trained on, each {"name": ..., "licence": ...}.
         measured: figures by name.
         notes: free words, such as where the threshold comes from.
@@ -54,7 +55,7 @@ class DetectorRelease:
     score_threshold: float
     long_side: int = 320
     overlap_limit: float = 0.4
-    near_long_side: int = 160
+    near_long_side: int | None = None
     data: tuple[dict[str, str], ...] = ()
     measured: dict[str, Any] = field(default_factory=dict)
     notes: str = ""
@@ -95,7 +96,9 @@ def export_detector(checkpoint: Path, out: Path, *, release: DetectorRelease) ->
             long_side=release.long_side,
             score_threshold=release.score_threshold,
             overlap_limit=release.overlap_limit,
-            near_long_side=release.near_long_side,
+            near_long_side=release.long_side // 2
+            if release.near_long_side is None
+            else release.near_long_side,
         ),
         recipe=found.recipe,
         recipe_hash=found.digest,

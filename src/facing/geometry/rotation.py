@@ -245,7 +245,7 @@ def rotation_from_front(front: ArrayLike) -> Float:
     x, y, z = np.moveaxis(_unit(_checked(given, 3), what="front vector"), -1, 0)
     side = np.where(z < 0, -1.0, 1.0)
     yaw = np.arctan2(-x, side * np.hypot(y, z))
-    pitch = np.arctan2(side * y, side * z)
+    pitch = np.arctan2(side * y, np.abs(z))  # abs also of a zero with a sign
     return _like(rotation_from_euler(yaw=np.degrees(yaw), pitch=np.degrees(pitch), roll=0.0), given)
 
 
