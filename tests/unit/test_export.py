@@ -13,6 +13,7 @@ from PIL import Image
 from facing.errors import ModelError
 from facing.export.card_file import embed_card
 from facing.export.onnx import export_pose, pose_card
+from facing.models.mirror import MirrorAverage
 from facing.runtime.session import Session
 from facing.training.checkpoint import Checkpoint, save_checkpoint
 from facing.training.recipe import recipe_from_dict
@@ -80,6 +81,19 @@ def test_file_equals_network_for_any_batch_size(exported, checkpoint, count):
     limit = 5e-3 if half else 1e-5
     np.testing.assert_allclose(got["rotation"], expected["rotation"], atol=limit)
     np.testing.assert_allclose(got["spread"], expected["spread"], atol=limit)
+
+
+def test_a_file_that_mirrors_equals_its_network_and_says_so(checkpoint, tmp_path):
+    out = tmp_path / "pose.onnx"
+    card = export_pose(checkpoint[0], out, card=pose_card(checkpoint[0]), pictures=pictures(6), mirror=True)
+    assert card.measured["mirror_average"] is True
+    crops = pictures(5)
+    got = Session(out, kind="pose").run(np.concatenate([crops, crops[:, :, ::-1]]))
+    signs = np.array([[1, -1, -1], [-1, 1, 1], [-1, 1, 1]])
+    np.testing.assert_allclose(got["rotation"][:5], got["rotation"][5:] * signs, atol=1e-5)
+    with torch.no_grad():
+        expected = MirrorAverage(checkpoint[1])(torch.from_numpy(crops))
+    np.testing.assert_allclose(got["rotation"][:5], expected["rotation"], atol=5e-3)
 
 
 def test_card_tells_where_the_file_comes_from(exported, checkpoint):

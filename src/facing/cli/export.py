@@ -44,6 +44,10 @@ def export(
     long_side: Annotated[
         int, typer.Option("--long-side", help="A detector's pictures are scaled to this longer side, pixels.")
     ] = 320,
+    mirror: Annotated[
+        bool,
+        typer.Option("--mirror", help="A pose network also reads the mirror image: better, twice the time."),
+    ] = False,
     full: Annotated[
         bool, typer.Option("--full", help="Keep all weights of a pose network in float32: twice the file.")
     ] = False,
@@ -80,7 +84,7 @@ def export(
         card = pose_card(checkpoint, name=name, data=rows, measured=figures, notes=notes)
         assert card.crop is not None
         crops = _crops(check, spec=card.crop) if check else None
-        card = export_pose(checkpoint, out, card=card, pictures=crops, half=not full)
+        card = export_pose(checkpoint, out, card=card, pictures=crops, half=not full, mirror=mirror)
         say(f"differs from its network by {card.measured['export']}")
     print(out)
 
