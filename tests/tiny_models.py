@@ -127,7 +127,12 @@ def write_pose(path: Path, *, card: Card | None = None, text: str | None = None)
 
 
 def write_heads(
-    path: Path, *, long_side: int = 64, score_threshold: float = 0.5, near_long_side: int = 0
+    path: Path,
+    *,
+    long_side: int = 64,
+    score_threshold: float = 0.5,
+    near_long_side: int = 0,
+    near: float | None = None,
 ) -> Path:
     card = Card(
         name="finder-1",
@@ -140,6 +145,7 @@ def write_heads(
             score_threshold=score_threshold,
             overlap_limit=0.5,
             near_long_side=near_long_side,
+            near_score_threshold=near,
         ),
     )
     return write(onnx.parser.parse_model(HEADS), path, card=card.to_json())

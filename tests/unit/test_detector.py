@@ -69,6 +69,15 @@ def test_two_looks_find_one_head_once_whatever_its_size(tmp_path, box):
     assert np.isclose(centres, centres[0], atol=2).all(1).sum() == 1
 
 
+def test_the_second_look_has_a_threshold_of_its_own_unless_the_user_gives_one(tmp_path):
+    # The tiny network scores 0.9 whatever it sees.
+    path = write_heads(tmp_path / "h.onnx", long_side=128, near_long_side=64, score_threshold=0.95, near=0.5)
+    small, large = red_square(128, 128, (10, 12, 30, 36)), red_square(128, 128, (20, 10, 100, 110))
+    assert len(HeadDetector(path).detect(small).boxes) == 0
+    assert len(HeadDetector(path).detect(large).boxes) == 1
+    assert len(HeadDetector(path, threshold=0.95).detect(large).boxes) == 0
+
+
 def test_the_second_look_is_no_larger_than_the_first(tmp_path):
     with pytest.raises(ModelError, match="near_long_side is 128; give 0 or up to 64"):
         write_heads(tmp_path / "heads.onnx", long_side=64, near_long_side=128)

@@ -41,6 +41,12 @@ def export(
         float | None,
         typer.Option("--threshold", help="Least score of a head; the one of the validation if not given."),
     ] = None,
+    near_threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--near-threshold", help="The same for the second look, which finds heads that fill the picture."
+        ),
+    ] = None,
     long_side: Annotated[
         int, typer.Option("--long-side", help="A detector's pictures are scaled to this longer side, pixels.")
     ] = 320,
@@ -73,6 +79,7 @@ def export(
             name=name or str(found.recipe["name"]),
             score_threshold=found.figures.get("threshold", 0.5) if threshold is None else threshold,
             long_side=long_side,
+            near_score_threshold=near_threshold,
             data=tuple(rows),
             measured={"validation": found.figures, "steps": found.step, **figures},
             notes=notes,

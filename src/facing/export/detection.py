@@ -46,6 +46,7 @@ class DetectorRelease:
         overlap_limit: of two boxes that overlap more, the better one stays.
         near_long_side: of a second, smaller look for heads that fill the picture; 0 for one look, None
             for half of `long_side`.
+        near_score_threshold: as `score_threshold`, for the second look; None for the same.
         data: what it was trained on, each {"name": ..., "licence": ...}.
         measured: figures by name.
         notes: free words, such as where the threshold comes from.
@@ -56,6 +57,7 @@ class DetectorRelease:
     long_side: int = 320
     overlap_limit: float = 0.4
     near_long_side: int | None = None
+    near_score_threshold: float | None = None
     data: tuple[dict[str, str], ...] = ()
     measured: dict[str, Any] = field(default_factory=dict)
     notes: str = ""
@@ -99,6 +101,7 @@ def export_detector(checkpoint: Path, out: Path, *, release: DetectorRelease) ->
             near_long_side=release.long_side // 2
             if release.near_long_side is None
             else release.near_long_side,
+            near_score_threshold=release.near_score_threshold,
         ),
         recipe=found.recipe,
         recipe_hash=found.digest,

@@ -37,6 +37,7 @@ class Detection:
         overlap_limit: of two boxes that overlap more, the better one stays, 0 to 1.
         near_long_side: longer side of a second, smaller look that finds heads which fill the picture; 0 for
             one look only.
+        near_score_threshold: as `score_threshold`, for boxes of the second look; None for the same.
     """
 
     stride: int
@@ -44,6 +45,7 @@ class Detection:
     score_threshold: float
     overlap_limit: float
     near_long_side: int = 0
+    near_score_threshold: float | None = None
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -55,8 +57,10 @@ class Detection:
             raise ModelError(
                 f"detector near_long_side is {self.near_long_side!r}; give 0 or up to {self.long_side} pixels"
             )
-        for name in ("score_threshold", "overlap_limit"):
+        for name in ("score_threshold", "overlap_limit", "near_score_threshold"):
             value = getattr(self, name)
+            if value is None and name == "near_score_threshold":
+                continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
                 raise ModelError(f"detector {name} is {value!r}; give a number from 0 to 1")
 

@@ -70,16 +70,18 @@ class HeadDetector:
         assert detection is not None  # the card of a detector has one
         self._detection = detection
         self.threshold = detection.score_threshold if threshold is None else threshold
+        near = detection.near_score_threshold
+        self._near_threshold = self.threshold if threshold is not None or near is None else near
         self.long_side = detection.long_side if long_side is None else long_side
         check_settings(threshold=self.threshold, long_side=self.long_side)
 
     def detect(self, picture: NDArray[np.uint8]) -> Detections:
         """Find the heads of an upright RGB picture, (H, W, 3) uint8."""
         near = min(self._detection.near_long_side, self.long_side)
-        boxes, scores = self._look(picture, long_side=self.long_side)
+        boxes, scores = self._look(picture, long_side=self.long_side, threshold=self.threshold)
         if near:
             share = _longer_sides(boxes) / max(picture.shape[:2])
-            near_boxes, near_scores = self._look(picture, long_side=near)
+            near_boxes, near_scores = self._look(picture, long_side=near, threshold=self._near_threshold)
             fills = _longer_sides(near_boxes) / max(picture.shape[:2]) >= NEAR_FROM
             boxes = np.concatenate([boxes[share <= FAR_TO], near_boxes[fills]])
             scores = np.concatenate([scores[share <= FAR_TO], near_scores[fills]])
@@ -87,14 +89,14 @@ class HeadDetector:
         return Detections(boxes[kept].astype(np.float32), scores[kept].astype(np.float32))
 
     def _look(
-        self, picture: NDArray[np.uint8], *, long_side: int
+        self, picture: NDArray[np.uint8], *, long_side: int, threshold: float
     ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Run the network at one scale: boxes (K, 4) in pixels of the picture and scores (K,)."""
         fitted = fit_picture(picture, long_side=long_side, stride=self._detection.stride)
         outputs = self._session.run(fitted.pixels[None])
         boxes, scores = outputs["boxes"][0], outputs["scores"][0]
         boxes = boxes / np.tile(fitted.input_from_picture, 2)
-        usable = (scores >= self.threshold) & meets(boxes, picture=picture)
+        usable = (scores >= threshold) & meets(boxes, picture=picture)
         return boxes[usable], scores[usable]
 
 
