@@ -133,6 +133,7 @@ def write_heads(
     score_threshold: float = 0.5,
     near_long_side: int = 0,
     near: float | None = None,
+    rise: float = 0.0,
 ) -> Path:
     card = Card(
         name="finder-1",
@@ -146,6 +147,7 @@ def write_heads(
             overlap_limit=0.5,
             near_long_side=near_long_side,
             near_score_threshold=near,
+            rise=rise,
         ),
     )
     return write(onnx.parser.parse_model(HEADS), path, card=card.to_json())

@@ -78,6 +78,13 @@ def test_the_second_look_has_a_threshold_of_its_own_unless_the_user_gives_one(tm
     assert len(HeadDetector(path, threshold=0.95).detect(large).boxes) == 0
 
 
+def test_boxes_rise_by_a_share_of_their_longer_side(tmp_path):
+    picture = red_square(64, 64, (8, 16, 40, 48))
+    still = HeadDetector(write_heads(tmp_path / "a.onnx")).detect(picture).boxes
+    risen = HeadDetector(write_heads(tmp_path / "b.onnx", rise=0.25)).detect(picture).boxes
+    np.testing.assert_allclose(still - risen, [[0, 8, 0, 8]], atol=0.3)
+
+
 def test_the_second_look_is_no_larger_than_the_first(tmp_path):
     with pytest.raises(ModelError, match="near_long_side is 128; give 0 or up to 64"):
         write_heads(tmp_path / "heads.onnx", long_side=64, near_long_side=128)

@@ -47,6 +47,9 @@ def export(
             "--near-threshold", help="The same for the second look, which finds heads that fill the picture."
         ),
     ] = None,
+    rise: Annotated[
+        float, typer.Option("--rise", help="Move a detector's boxes up by this share of their longer side.")
+    ] = 0.0,
     long_side: Annotated[
         int, typer.Option("--long-side", help="A detector's pictures are scaled to this longer side, pixels.")
     ] = 320,
@@ -80,6 +83,7 @@ def export(
             score_threshold=found.figures.get("threshold", 0.5) if threshold is None else threshold,
             long_side=long_side,
             near_score_threshold=near_threshold,
+            rise=rise,
             data=tuple(rows),
             measured={"validation": found.figures, "steps": found.step, **figures},
             notes=notes,

@@ -47,6 +47,7 @@ class DetectorRelease:
         near_long_side: of a second, smaller look for heads that fill the picture; 0 for one look, None
             for half of `long_side`.
         near_score_threshold: as `score_threshold`, for the second look; None for the same.
+        rise: boxes are moved up by this share of their longer side, measured on a named development set.
         data: what it was trained on, each {"name": ..., "licence": ...}.
         measured: figures by name.
         notes: free words, such as where the threshold comes from.
@@ -58,6 +59,7 @@ class DetectorRelease:
     overlap_limit: float = 0.4
     near_long_side: int | None = None
     near_score_threshold: float | None = None
+    rise: float = 0.0
     data: tuple[dict[str, str], ...] = ()
     measured: dict[str, Any] = field(default_factory=dict)
     notes: str = ""
@@ -102,6 +104,7 @@ def export_detector(checkpoint: Path, out: Path, *, release: DetectorRelease) ->
             if release.near_long_side is None
             else release.near_long_side,
             near_score_threshold=release.near_score_threshold,
+            rise=release.rise,
         ),
         recipe=found.recipe,
         recipe_hash=found.digest,

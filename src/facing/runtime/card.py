@@ -38,6 +38,7 @@ class Detection:
         near_long_side: longer side of a second, smaller look that finds heads which fill the picture; 0 for
             one look only.
         near_score_threshold: as `score_threshold`, for boxes of the second look; None for the same.
+        rise: boxes are moved up by this share of their longer side; what they sit too low on photographs.
     """
 
     stride: int
@@ -46,6 +47,7 @@ class Detection:
     overlap_limit: float
     near_long_side: int = 0
     near_score_threshold: float | None = None
+    rise: float = 0.0
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -57,7 +59,7 @@ class Detection:
             raise ModelError(
                 f"detector near_long_side is {self.near_long_side!r}; give 0 or up to {self.long_side} pixels"
             )
-        for name in ("score_threshold", "overlap_limit", "near_score_threshold"):
+        for name in ("score_threshold", "overlap_limit", "near_score_threshold", "rise"):
             value = getattr(self, name)
             if value is None and name == "near_score_threshold":
                 continue

@@ -86,7 +86,9 @@ class HeadDetector:
             boxes = np.concatenate([boxes[share <= FAR_TO], near_boxes[fills]])
             scores = np.concatenate([scores[share <= FAR_TO], near_scores[fills]])
         kept = best_first(boxes, scores, overlap_limit=self._detection.overlap_limit, most=MOST)
-        return Detections(boxes[kept].astype(np.float32), scores[kept].astype(np.float32))
+        boxes, scores = boxes[kept], scores[kept]
+        boxes[:, 1::2] -= self._detection.rise * _longer_sides(boxes)[:, None]
+        return Detections(boxes.astype(np.float32), scores.astype(np.float32))
 
     def _look(
         self, picture: NDArray[np.uint8], *, long_side: int, threshold: float
