@@ -80,11 +80,12 @@ class HeadDetector:
         near = min(self._detection.near_long_side, self.long_side)
         boxes, scores = self._look(picture, long_side=self.long_side, threshold=self.threshold)
         if near:
-            share = _longer_sides(boxes) / max(picture.shape[:2])
+            side = max(picture.shape[:2])
             near_boxes, near_scores = self._look(picture, long_side=near, threshold=self._near_threshold)
-            fills = _longer_sides(near_boxes) / max(picture.shape[:2]) >= NEAR_FROM
-            boxes = np.concatenate([boxes[share <= FAR_TO], near_boxes[fills]])
-            scores = np.concatenate([scores[share <= FAR_TO], near_scores[fills]])
+            far = _longer_sides(boxes) <= FAR_TO * side
+            fills = _longer_sides(near_boxes) >= NEAR_FROM * side
+            boxes = np.concatenate([boxes[far], near_boxes[fills]])
+            scores = np.concatenate([scores[far], near_scores[fills]])
         kept = best_first(boxes, scores, overlap_limit=self._detection.overlap_limit, most=MOST)
         boxes, scores = boxes[kept], scores[kept]
         boxes[:, 1::2] -= self._detection.rise * _longer_sides(boxes)[:, None]

@@ -58,8 +58,10 @@ def write_heads(
         How many heads this call wrote.
 
     Raises:
-        DataError: the pack cannot be used.
+        DataError: the pack cannot be used, or the framing is unknown.
     """
+    if job.framing not in SIDES:
+        raise DataError(f"framing {job.framing!r} is unknown; choose {' or '.join(SIDES)}")
     people = -(-job.count // VIEWS)
     numbers = range(-(-people // PEOPLE_PER_SHARD))
     mine = [k for k in numbers if k % shard[1] == shard[0]]
@@ -139,8 +141,6 @@ def _write_backgrounds(job: HeadsJob) -> None:
     from facing.synth.assets import Pack
     from facing.synth.backgrounds import background_samples
 
-    if job.framing not in SIDES:
-        raise DataError(f"framing {job.framing!r} is unknown; choose {' or '.join(SIDES)}")
     pack = Pack(job.pack)
     wanted = min(_MOST_BACKGROUNDS, -(-job.count // _HEADS_PER_BACKGROUND))
     for k in range(-(-wanted // _BACKGROUNDS_PER_SHARD)):

@@ -101,7 +101,7 @@ def _hand(rng: Generator, *, pack: Pack, figure: Figure) -> Part:
     mesh = topology(
         "hand", faces=small, faces_uv=pack.array("base/faces_uv")[mine], uv=uv, positions=len(used)
     )
-    tips = vertices - vertices[:, :].mean(0)
+    tips = vertices - vertices.mean(0)
     skin = next(part.material for part in figure.parts if part.material.skin)
     return Part(
         topology=mesh,
