@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
 
 from facing import registry
-from facing.errors import UnknownNameError
+from facing.errors import DataError, UnknownNameError
+from facing.picture import load_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
-
-    from facing.shards import ShardSample
 
 Angle = Literal["yaw", "pitch", "roll"]
 Facing = Literal["front", "left", "right", "back"]
 
 ANGLES: tuple[Angle, ...] = ("yaw", "pitch", "roll")
 READERS = "facing.datasets.readers"
+GREY = 127
+"""Behind renders, which are stored with coverage and without background."""
+
+
+class StoredPicture(Protocol):
+    """A picture that is no file of its own: in a shard, in an array file."""
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """Decode it: (H, W, 3) RGB, or (H, W, 4) with coverage. Raises OSError where it is broken."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +45,11 @@ class LabelledHead:
     """(3, 3), head -> camera; angles that are not in `known` are 0 in it. None: no angle is known."""
     known: tuple[Angle, ...] = ()
     """Which of yaw, pitch, roll the set states."""
-    label: Facing | None = None
-    """Coarse class, left and right as the viewer of the picture sees them."""
+    label: str | None = None
+    """Coarse class: a `Facing`, left and right as the viewer of the picture sees them, or a class of the
+    set's own."""
+    landmarks: Mapping[str, NDArray[np.floating[Any]]] = field(default_factory=lambda: MappingProxyType({}))
+    """Landmarks under the set's own name for them, as stored: (J, 2) or (J, 3), pixels, x right, y down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +58,30 @@ class Sample:
 
     key: str
     """Name that is unique within the set."""
-    picture: Path | ShardSample
-    """The file, or the picture as it lies in a shard."""
+    picture: Path | StoredPicture
+    """The file, or the picture as it lies in a shard or array file."""
     heads: tuple[LabelledHead, ...]
+    source: str | None = None
+    """Person, sequence or photograph that this picture shares with others; a split keeps it together."""
+
+
+def sample_pixels(sample: Sample) -> NDArray[np.uint8]:
+    """Read the picture of a sample, upright RGB (H, W, 3) uint8; renders are laid over grey.
+
+    Raises:
+        PictureError: the file cannot be read.
+        DataError: a stored picture cannot be decoded.
+    """
+    if isinstance(sample.picture, Path):
+        return load_picture(sample.picture)
+    try:
+        stored = sample.picture.pixels()
+    except OSError as error:
+        raise DataError(f"{sample.key} cannot be decoded ({error}); write its file again") from error
+    if stored.shape[2] == 3:
+        return stored
+    cover = stored[..., 3:].astype(np.float64) / 255
+    return np.rint(stored[..., :3] * cover + GREY * (1 - cover)).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from facing.datasets.sample import LabelledHead, LeftOut, Sample
-from facing.errors import DataError, FacingError
+from facing.datasets.sample import LabelledHead, LeftOut, Sample, sample_pixels
+from facing.errors import FacingError
 from facing.evaluation import metrics
 from facing.geometry.rotation import euler_from_rotation
-from facing.picture import load_picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,8 +28,6 @@ LEAST_OVERLAP = 0.3
 makers differ by hair and margin, and two heads of a crowd hardly ever overlap by as much."""
 RECALL_OVERLAP = 0.4
 """Overlap at which recall is given, the figure published side by side."""
-GREY = 127
-"""Behind renders, which are stored with coverage and without background."""
 
 
 class Estimator(Protocol):
@@ -108,7 +104,7 @@ def collect(
             continue
         poses: list[HeadPose | None]
         try:
-            picture = _pixels(sample)
+            picture = sample_pixels(sample)
             if boxes == "labels":
                 poses = list(estimator(picture, boxes=[_box(head, picture) for head in sample.heads]))
             else:
@@ -160,19 +156,6 @@ def _row(outcome: Outcome, sentence: str | None) -> dict[str, Any]:
         "facing": None if pose is None else pose.facing,
         "error": sentence or ("not found" if pose is None else None),
     }
-
-
-def _pixels(sample: Sample) -> NDArray[np.uint8]:
-    if isinstance(sample.picture, Path):
-        return load_picture(sample.picture)
-    try:
-        stored = sample.picture.pixels()
-    except OSError as error:
-        raise DataError(f"{sample.key} cannot be decoded ({error}); write its shard again") from error
-    if stored.shape[2] == 3:
-        return stored
-    cover = stored[..., 3:].astype(np.float64) / 255
-    return np.rint(stored[..., :3] * cover + GREY * (1 - cover)).astype(np.uint8)
 
 
 def _box(head: LabelledHead, picture: NDArray[np.uint8]) -> Box:
