@@ -30,7 +30,8 @@ def checkpoint(tmp_path_factory):
         "task": "pose",
         "licence": "CC0-1.0",
         "crop": {"side": SIDE},
-        "model": {"backbone": "compact", "variant": "nano", "head": "rotation_6d", "landmarks": True},
+        "model": {"backbone": "compact", "variant": "nano"},
+        "head": {"name": "rotation_6d", "landmarks": 1.0},
         "data": [{"path": "train"}],
         "optim": {"lr": 1e-3, "crops": 1},
     }

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from facing.models.heads.rotation_6d import Rotation6DSettings
 from facing.models.mirror import MirrorAverage
 from facing.models.network import PoseNetwork
+from facing.models.settings import ModelSettings
 
 S = np.diag([-1.0, 1.0, 1.0])
 
@@ -15,7 +17,10 @@ S = np.diag([-1.0, 1.0, 1.0])
 @pytest.fixture(scope="module")
 def networks():
     torch.manual_seed(0)
-    alone = PoseNetwork("compact", variant="nano", head="rotation_6d", landmarks=True).eval()
+    alone = PoseNetwork(
+        ModelSettings(backbone="compact", variant="nano"),
+        Rotation6DSettings(name="rotation_6d", landmarks=1.0),
+    ).eval()
     torch.nn.init.normal_(alone.head.rotation.weight, std=0.5)
     torch.nn.init.normal_(alone.head.spread.weight, std=0.5)
     return alone, MirrorAverage(alone).eval()

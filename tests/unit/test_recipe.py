@@ -14,7 +14,8 @@ name = "tiny"
 task = "pose"
 licence = "CC0-1.0"
 data = [{ path = "train" }]
-model = { backbone = "compact", variant = "nano", head = "rotation_6d" }
+model = { backbone = "compact", variant = "nano" }
+head = { name = "rotation_6d" }
 optim = { lr = 1e-3, crops = 1000, batch = 10 }
 """
 SHIPPED = Path(facing.__file__).parent / "recipes"

@@ -30,9 +30,14 @@ if TYPE_CHECKING:
 OPSET = 18
 # Arrays of up to this many values stay float32: halving them saves nothing.
 SMALL = 256
-# Weights with 11 bits move the pose by hundredths of a degree; more is a fault.
-SAME_ROTATION_DEG = 0.5
-SAME_SPREAD_DEG = 0.5
+# How far file and network may differ per output; weights with 11 bits move the pose by hundredths of a
+# degree, so more is a fault.
+UNITS = {
+    "rotation": ("rotation_deg", 0.5),
+    "front": ("front_deg", 0.5),
+    "spread": ("spread_deg", 0.5),
+    "orientation": ("orientation", 0.02),
+}
 TAIL = "head."
 
 
@@ -108,6 +113,8 @@ def export_pose(
     network = load_task(recipe.task).network(recipe)
     network.load_state_dict(found.weights)
     if mirror:
+        if set(card.outputs) != {"rotation", "spread"}:
+            raise ModelError(f"{checkpoint} gives {', '.join(card.outputs)}; --mirror averages rotations")
         from facing.models.mirror import MirrorAverage
 
         network = MirrorAverage(network)
@@ -117,7 +124,7 @@ def export_pose(
         store_halves(model, keep=f"network.{TAIL}" if mirror else TAIL)
     crops = _noise(recipe.crop.side) if pictures is None else pictures
     difference = _difference(network, model, crops)
-    if difference["rotation_deg"] > SAME_ROTATION_DEG or difference["spread_deg"] > SAME_SPREAD_DEG:
+    if any(difference[UNITS[name][0]] > UNITS[name][1] for name in card.outputs):
         raise ModelError(f"{out} would differ from its network by {difference}; export with half=False")
     card = dataclasses.replace(
         card, measured={**card.measured, "export": difference, "mirror_average": mirror}
@@ -190,12 +197,9 @@ def _pose_recipe(settings: dict[str, Any], *, where: Path) -> Any:
 
 
 def _outputs(recipe: Any) -> tuple[str, ...]:
-    from facing import registry
-    from facing.models.contracts import Head
+    from facing.models.contracts import load_head
 
-    head = registry.load("facing.models.heads", recipe.model.head, attribute="HEAD", kind="head")
-    assert isinstance(head, Head)
-    return head.outputs
+    return load_head(recipe.head.name).outputs
 
 
 def _forget_origin(model: onnx.ModelProto) -> None:
@@ -217,7 +221,6 @@ def _forget_origin(model: onnx.ModelProto) -> None:
 def _difference(network: nn.Module, model: onnx.ModelProto, crops: NDArray[np.uint8]) -> dict[str, float]:
     import torch
 
-    from facing.losses.geodesic import geodesic_angle
     from facing.runtime.session import QUIET
 
     try:
@@ -233,13 +236,22 @@ def _difference(network: nn.Module, model: onnx.ModelProto, crops: NDArray[np.ui
     got = dict(zip(names, session.run(names, {"picture": crops}), strict=True))
     with torch.no_grad():
         wanted = network(torch.from_numpy(crops.copy()))
-    angle = geodesic_angle(torch.from_numpy(got["rotation"]), wanted["rotation"])
-    spread = np.abs(got["spread"] - wanted["spread"].numpy())
     return {
-        "crops": len(crops),
-        "rotation_deg": round(float(torch.rad2deg(angle).max()), 5),
-        "spread_deg": round(float(np.rad2deg(spread).max()), 5),
+        "crops": float(len(crops)),
+        **{UNITS[name][0]: round(_distance(name, got[name], wanted[name].numpy()), 5) for name in names},
     }
+
+
+def _distance(name: str, got: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
+    from facing.geometry.rotation import geodesic_deg
+
+    if name == "rotation":
+        return float(np.max(geodesic_deg(got, wanted)))
+    if name == "front":
+        # The angle of a short chord; both are unit vectors.
+        return float(np.rad2deg(2 * np.arcsin(np.clip(np.linalg.norm(got - wanted, axis=1) / 2, 0, 1)).max()))
+    gap = float(np.abs(got - wanted).max())
+    return float(np.rad2deg(gap)) if name == "spread" else gap
 
 
 def _noise(side: int) -> NDArray[np.uint8]:

@@ -73,8 +73,10 @@ def fit(
     torch.set_num_threads(threads or recipe.threads)
     torch.manual_seed(recipe.seed)
     network = task.network(recipe)
-    if init is not None and last is None:
-        report(_start_from(network, init))
+    if last is None:
+        for sentence in (task.start(network, recipe), _start_from(network, init) if init else ""):
+            if sentence:
+                report(sentence)
     source, validation = task.source(recipe, data), task.validation(recipe, data)
     run = _Run(recipe, task=task, network=network, out=out, validation=validation, report=report)
     if last is not None:

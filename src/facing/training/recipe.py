@@ -12,28 +12,16 @@ import json
 import tomllib
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from facing.errors import RecipeError, UnknownNameError
+from facing.models.settings import Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 SCHEMA = 1
-
-
-class Section(BaseModel):
-    """A table of a recipe: frozen, and a key it does not know is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class ModelSettings(Section):
-    """Which network: `backbone` is a file name of `models/backbones`, `variant` one of its sizes."""
-
-    backbone: str
-    variant: str
 
 
 class DataSettings(Section):
@@ -142,7 +130,7 @@ def recipe_from_dict(settings: Mapping[str, Any], *, where: str) -> Recipe:
             f"{where}: schema is {settings.get('schema')!r}; this version reads schema = {SCHEMA}"
         )
     try:
-        kind = load_task(str(settings.get("task"))).recipe
+        kind = load_task(str(settings.get("task"))).recipe(settings)
     except UnknownNameError as error:
         raise RecipeError(f"{where}: {error}") from error
     try:

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from facing.models.settings import Section
 from facing.training import pixels
-from facing.training.recipe import Section
 from facing.training.warp import warp_pictures
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from facing import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -24,15 +24,18 @@ Validation: TypeAlias = "Callable[[nn.Module], dict[str, float]]"
 class Task:
     """One thing that can be trained.
 
-    The recipes are typed Any because each task takes its own subclass of Recipe.
+    The recipes are typed Any because each task takes its own subclass of Recipe. `recipe` gives that class
+    for the settings of a recipe file, which may name parts that bring settings of their own. `start` gives
+    a fresh network weights from elsewhere where the recipe asks for them, and says so in a sentence.
     """
 
-    recipe: type[Recipe]
+    recipe: Callable[[Mapping[str, Any]], type[Recipe]]
     network: Callable[[Any], nn.Module]
     source: Callable[[Any, Path], Source]
     loss: Callable[[nn.Module, Batch, Any], Batch]
     validation: Callable[[Any, Path], Validation]
     score: str
+    start: Callable[[nn.Module, Any], str] = lambda _network, _recipe: ""
 
 
 def load_task(name: str) -> Task:

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch.nn import functional
 
-from facing.training.recipe import Section
+from facing.models.settings import Section
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from facing.models.contracts import Backbone
+from facing.models.contracts import PLAIN, Backbone
 
 # Channels per stage; every stage halves the picture. The last figure of each: extra blocks at the last stage.
 VARIANTS: dict[str, tuple[tuple[int, ...], int]] = {
@@ -44,6 +44,8 @@ class Compact(nn.Module):
     def __init__(self, channels: tuple[int, ...], *, further: int) -> None:
         super().__init__()
         self.channels = channels[2:]
+        self.strides = (8, 16, 32)
+        self.normalisation = PLAIN
         self.stem = _convolution(3, channels[0], size=3, stride=2)
         self.stages = nn.ModuleList(
             Block(before, after, stride=2) for before, after in itertools.pairwise(channels)
@@ -67,9 +69,10 @@ def _convolution(inputs: int, outputs: int, *, size: int, stride: int) -> nn.Seq
     return nn.Sequential(layer, nn.BatchNorm2d(outputs))
 
 
-def _build(variant: str) -> nn.Module:
+def _build(variant: str, /, *, compat: bool) -> nn.Module:
+    del compat  # our own network, in no published system
     channels, further = VARIANTS[variant]
     return Compact(channels, further=further)
 
 
-BUILD = Backbone(variants=tuple(VARIANTS), strides=(8, 16, 32), build=_build)
+BUILD = Backbone(variants=tuple(VARIANTS), build=_build)

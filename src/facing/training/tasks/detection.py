@@ -13,7 +13,8 @@ from facing.geometry.boxes import suppress
 from facing.losses.box import box_loss
 from facing.losses.heatmap import centre_targets, heatmap_loss
 from facing.models.detection import CELL, DetectorSpec, HeadDetector, cell_boxes
-from facing.training.recipe import Recipe, Section
+from facing.models.settings import Section
+from facing.training.recipe import Recipe
 from facing.training.scene_augment import SceneAugmentSettings, scene_batch
 from facing.training.scene_data import open_scenes
 from facing.training.task import Batch, Source, Task, Validation
@@ -167,7 +168,7 @@ def _real(boxes: Tensor) -> list[np.ndarray[Any, np.dtype[np.float32]]]:
 
 
 TASK = Task(
-    recipe=DetectionRecipe,
+    recipe=lambda _settings: DetectionRecipe,
     network=_network,
     source=_source,
     loss=_loss,

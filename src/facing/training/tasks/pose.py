@@ -1,24 +1,27 @@
-"""Head pose from crops: learn rotation, spread and, beside them, landmarks from head shards."""
+"""Head pose from crops: learn what a head of `models/heads` gives from labelled heads."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, create_model
 
+from facing.losses.front import front_angle
 from facing.losses.geodesic import geodesic_angle
-from facing.losses.landmarks import landmark_loss
-from facing.losses.spread import spread_loss
+from facing.models.contracts import check_side, load_head
 from facing.models.network import PoseNetwork
+from facing.models.settings import HeadSettings, ModelSettings, Section
 from facing.training.augment import AugmentSettings, crop_batch
 from facing.training.data import open_backgrounds, open_heads
-from facing.training.recipe import ModelSettings, Recipe, Section
+from facing.training.recipe import Recipe
 from facing.training.task import Batch, Source, Task, Validation
 from facing.training.warp import NO_JITTER
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -32,39 +35,52 @@ VALIDATION_BATCH = 250
 class CropSettings(Section):
     """The crop contract's numbers: side in pixels, scale = crop side over the longer side of the head box."""
 
-    side: int = Field(default=112, ge=32, multiple_of=16)
+    side: int = Field(default=112, ge=32, le=512)
     scale: float = Field(default=1.12, gt=0)
 
 
-class PoseModelSettings(ModelSettings):
-    """`head` is a file name of `models/heads`; `landmarks` adds 68 points as a second output in training."""
-
-    head: str
-    landmarks: bool = False
-
-
 class PoseLossSettings(Section):
-    """Weights of the terms; `back` is the weight of heads that face away, of which a picture tells little."""
+    """Weight of heads that face away, of which a picture tells little; the terms' weights are the head's."""
 
-    geodesic: float = Field(default=1.0, ge=0)
-    spread: float = Field(default=0.05, ge=0)
-    landmarks: float = Field(default=1.0, ge=0)
     back: float = Field(default=0.5, ge=0)
 
 
 class PoseRecipe(Recipe):
     """A recipe with task = "pose"."""
 
-    model: PoseModelSettings
+    model: ModelSettings
+    head: HeadSettings
     crop: CropSettings = CropSettings()
     loss: PoseLossSettings = PoseLossSettings()
     augment: AugmentSettings = AugmentSettings()
     background: str | None = None
 
 
+def _recipe(settings: Mapping[str, Any]) -> type[PoseRecipe]:
+    head = settings.get("head")
+    name = head.get("name") if isinstance(head, dict) else None
+    return PoseRecipe if name is None else recipe_with_head(str(name), PoseRecipe)
+
+
+@functools.cache
+def recipe_with_head(name: str, base: type[PoseRecipe]) -> type[PoseRecipe]:
+    """Give the recipe class whose `head` table has the settings of one head.
+
+    Raises:
+        UnknownNameError: there is no such head.
+    """
+    kind = load_head(name).settings
+    return create_model(base.__name__, __base__=base, __module__=base.__module__, head=(kind, ...))
+
+
 def _network(recipe: PoseRecipe) -> nn.Module:
-    model = recipe.model
-    return PoseNetwork(model.backbone, variant=model.variant, head=model.head, landmarks=model.landmarks)
+    check_side(recipe.model, recipe.crop.side)
+    return PoseNetwork(recipe.model, recipe.head)
+
+
+def _start(network: nn.Module, recipe: PoseRecipe) -> str:
+    assert isinstance(network, PoseNetwork)
+    return network.load_pretrained() if recipe.model.pretrained else ""
 
 
 def _source(recipe: PoseRecipe, data: Path) -> Source:
@@ -94,16 +110,19 @@ def _source(recipe: PoseRecipe, data: Path) -> Source:
 
 def _loss(network: nn.Module, batch: Batch, recipe: PoseRecipe) -> dict[str, Tensor]:
     out = network(batch["picture"])
-    angle = geodesic_angle(out["rotation"], batch["rotation"])
+    terms = load_head(recipe.head.name).loss(out, batch, recipe.head)
     weight = torch.where(batch["rotation"][:, 2, 2] < 0, recipe.loss.back, 1.0)
-    spread = spread_loss(out["spread"], angle)
-    total = recipe.loss.geodesic * angle + recipe.loss.spread * spread
-    terms = {"angle_deg": angle.detach().mean() * (180 / np.pi), "spread": spread.detach().mean()}
-    if "landmarks" in out:
-        away = landmark_loss(out["landmarks"], batch["landmarks"], weight=batch["landmark_weight"])
-        total = total + recipe.loss.landmarks * away
-        terms["landmarks"] = away.detach().mean()
-    return {"loss": (total * weight).mean(), **terms}
+    total = (terms.pop("loss") * weight).mean()
+    angle = error_angle(out, batch["rotation"]).detach()
+    shown = {name: term.detach().float().mean() for name, term in terms.items()}
+    return {"loss": total, "angle_deg": torch.rad2deg(angle.mean()), **shown}
+
+
+def error_angle(out: Mapping[str, Tensor], rotation: Tensor) -> Tensor:
+    """Give the angle of error, radians, (N,): of the rotation, or of the front where nothing else is told."""
+    if "rotation" in out:
+        return geodesic_angle(out["rotation"], rotation)
+    return front_angle(out["front"], rotation[:, :, 2])
 
 
 def _validation(recipe: PoseRecipe, data: Path) -> Validation:
@@ -138,10 +157,9 @@ def validate_pose(network: nn.Module, batch: Batch) -> dict[str, float]:
     """
     device = next(network.parameters()).device
     picture, rotation = batch["picture"], batch["rotation"]
-    out = [
-        network(part.to(device))["rotation"].float().cpu() for part in torch.split(picture, VALIDATION_BATCH)
-    ]
-    angle = torch.rad2deg(geodesic_angle(torch.cat(out), rotation))
+    parts = [network(part.to(device)) for part in torch.split(picture, VALIDATION_BATCH)]
+    out = {name: torch.cat([part[name].float().cpu() for part in parts]) for name in parts[0]}
+    angle = torch.rad2deg(error_angle(out, rotation))
     away = torch.rad2deg(torch.acos(rotation[:, 2, 2].clamp(-1, 1)))
     ranges = {
         "front_deg": away < 90,
@@ -157,10 +175,11 @@ def _backgrounds(recipe: PoseRecipe, data: Path) -> Pictures | None:
 
 
 TASK = Task(
-    recipe=PoseRecipe,
+    recipe=_recipe,
     network=_network,
     source=_source,
     loss=_loss,
     validation=_validation,
     score="front_deg",
+    start=_start,
 )
