@@ -9,6 +9,7 @@ from facing.datasets.sample import LeftOut, Sample, load_reader, reader_names
 from facing.errors import DataError, UnknownNameError
 from facing.geometry.rotation import euler_from_rotation, rotation_from_euler
 from facing.shards import ShardSample, encode, write_shard
+from written_sets import WRITTEN
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 DATA = SHARED / "data"
@@ -21,6 +22,9 @@ GENUINE = {
     "cmu-faces": ("CMU_faces", 102, 102, {}),
     "scut-head": ("SCUT_HEAD", 50, 1137, {}),
     "dlib-faces": ("dlib_faces", 5, 25, {}),
+    "300w-lp": ("300W_LP", 1, 1, {}),
+    "biwi": ("BIWI", 4, 4, {}),
+    "300w": ("300W_pts", 1, 1, {}),
 }
 
 
@@ -42,6 +46,9 @@ def folder(name, tmp_path):
             tmp_path / "heads-000.tar", [ShardSample("000", pixels, head), ShardSample("001", pixels, head)]
         )
         return tmp_path
+    if name in WRITTEN:
+        return WRITTEN[name](tmp_path)
+    assert name in GENUINE, f"say in tests/written_sets.py what {name} looks like"
     if not DATA.is_dir():
         pytest.skip("needs the labelled pictures beside the repository")
     return DATA / GENUINE[name][0]
@@ -61,8 +68,9 @@ def test_terms_and_rules_are_stated(name):
 
 def test_counts_and_unique_keys(name, folder):
     samples, left_out = read(name, folder)
-    if name == "shards":
+    if name not in GENUINE:
         assert len(samples) == 2
+        assert left_out == []
     else:
         _, pictures, heads, reasons = GENUINE[name]
         assert (len(samples), sum(len(s.heads) for s in samples)) == (pictures, heads)
@@ -83,6 +91,8 @@ def test_every_picture_is_there_and_every_box_meets_it(name, folder):
         else:
             height, width = sample.picture.pixels().shape[:2]
         for head in sample.heads:
+            if head.box is None:  # the whole picture
+                continue
             x0, y0, x1, y1 = head.box
             assert x1 > x0
             assert y1 > y0
@@ -114,6 +124,12 @@ def test_folder_without_the_set_is_refused(name, tmp_path):
         list(load_reader(name).samples(tmp_path / "nothing"))
 
 
+def test_folder_of_something_else_is_refused(name, tmp_path):
+    (tmp_path / "holiday.gif").write_bytes(b"GIF89a")
+    with pytest.raises(DataError, match=str(tmp_path)):
+        list(load_reader(name).samples(tmp_path))
+
+
 def test_dash_and_underscore_are_one():
     assert load_reader("aflw-crops") is load_reader("aflw_crops")
     assert "aflw-crops" in reader_names()
@@ -132,10 +148,58 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs the labelled pi
 
 
 @needs_data
+@pytest.mark.parametrize(
+    ("name", "sources"),
+    [
+        ("pointing04", {f"person{number:02d}" for number in (1, 3, 6, 8, 11, 14)}),
+        ("drivface", {"driver 1", "driver 3"}),
+        ("biwi", {"01"}),
+        ("300w-lp", {"IBUG_image_008"}),
+        ("300w", {"image_0010"}),
+    ],
+)
+def test_source_is_what_pictures_share(name, sources):
+    assert {sample.source for sample in read(name, DATA / GENUINE[name][0])[0]} == sources
+
+
+@needs_data
+def test_cmu_faces_have_twelve_persons_and_aflw_pictures_stand_alone():
+    persons = {sample.source for sample in read("cmu-faces", DATA / "CMU_faces")[0]}
+    assert persons == {path.name for path in (DATA / "CMU_faces").iterdir()}
+    crops = {sample.source for sample in read("aflw-crops", DATA / "AFLW_crops")[0]}
+    photographs = {sample.source for sample in read("aflw2000", DATA / "AFLW2000")[0]}
+    assert (len(crops), len(photographs)) == (300, 160)
+    assert not crops & photographs
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("name", "marks", "shape"),
+    [
+        ("drivface", "5", (5, 2)),
+        ("dlib-faces", "68", (68, 2)),
+        ("300w-lp", "pt2d", (68, 2)),
+        ("300w", "68", (68, 2)),
+    ],
+)
+def test_stored_landmarks_lie_in_the_head_box(name, marks, shape):
+    for sample in read(name, DATA / GENUINE[name][0])[0]:
+        for head in sample.heads:
+            points = head.landmarks[marks]
+            assert points.shape == shape
+            x0, y0, x1, y1 = head.box
+            width, height = x1 - x0, y1 - y0
+            # A quarter of the box beyond it: a jaw that hangs, a nose in profile.
+            assert (points > [x0 - width / 4, y0 - height / 4]).all()
+            assert (points < [x1 + width / 4, y1 + height / 4]).all()
+
+
+@needs_data
 def test_signs_of_one_known_picture_per_set():
     """Sides as seen in the pictures: yaw > 0 and label left are the left edge of the picture."""
     angles = {}
     for name, key in (
+        ("300w-lp", "IBUG/IBUG_image_008_1_0"),
         ("pointing04", "person01152+0+90"),
         ("drivface", "20130530_03_Driv_041_lr"),
         ("aflw-crops", "image04417.jpg"),
@@ -145,6 +209,7 @@ def test_signs_of_one_known_picture_per_set():
     assert angles["pointing04"] == pytest.approx(90)
     assert angles["drivface"] > 0
     assert 72 < angles["aflw-crops"] < 74
+    assert angles["300w-lp"] == pytest.approx(-44.0, abs=0.01)
     labels = {s.key: s.heads[0].label for s in read("cmu-faces", DATA / "CMU_faces")[0]}
     assert labels["an2i_left_neutral_open"] == "right"
     assert labels["an2i_up_neutral_open"] == "front"

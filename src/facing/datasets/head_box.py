@@ -15,13 +15,25 @@ import numpy as np
 
 from facing.errors import DataError
 from facing.geometry import boxes
-from facing.geometry.rotation import nearest_rotation
+from facing.geometry.conventions import rotation_from_pose_para
+from facing.geometry.rotation import nearest_rotation, rotation_from_euler
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 SHRINK = 0.92
 """Photographs are perspective, the fit is parallel: a real head box is smaller than the fitted one."""
+
+BASEL_UNITS_PER_CM = 10_000.0
+"""The Basel face model, which `Pose_Para` places, is in micrometres; the fit below gives 10,000.06."""
+BASEL_MIDDLE_CM = (0.0, -1.24, 8.91)
+"""Where the mean of the neutral head's 68 landmarks lies in the Basel model."""
+BASEL_PITCH_DEG = -5.02
+"""How the neutral head stands in the Basel model: its face 5 degrees lower than a label of 0.
+
+All three are from 160 AFLW2000 labels: the median over pictures of the 68 points with depth, taken back
+through `Pose_Para`, and a similarity fit of the neutral head to them.
+"""
 
 
 class HeadPoints(NamedTuple):
@@ -121,6 +133,64 @@ def head_box_from_face_box(
     scale = size * np.sqrt(face.prod() / (high - low).prod())
     centre = (corners.mean(0) + np.array([0, lower * face[1]])) * (1, -1)
     return _projected(scale * turn, middle=centre - scale * (low + high) / 2, shrink=SHRINK)
+
+
+def head_box_from_pose_para(
+    pose_para: ArrayLike, *, picture_height: float, shrink: float = SHRINK
+) -> NDArray[np.float64]:
+    """Give the head box of a `Pose_Para` alone, where the stored landmarks cannot be trusted.
+
+    The neutral head stands in the Basel model by the constants above and is placed as 3DDFA places that
+    model: scale times rotation plus translation, y counted from the foot of the picture.
+
+    Args:
+        pose_para: (7,) pitch, yaw, roll in radians, tx, ty, tz in pixels, scale.
+        picture_height: pixels; 450 in 300W-LP and AFLW2000.
+        shrink: as in `head_box_from_points`.
+
+    Returns:
+        xyxy, (4,), pixels; it may leave the frame. Against `head_box_from_points` on 160 AFLW2000 pictures
+        the overlap is 0.955 at the median, 0.86 at 5 % and 0.74 at worst: faces differ from the mean face.
+
+    Raises:
+        DataError: not 7 finite numbers, or a scale that is not above 0.
+    """
+    place = np.asarray(pose_para, dtype=np.float64).ravel()
+    if place.shape != (7,) or not np.isfinite(place).all() or place[6] <= 0:
+        raise DataError(f"Pose_Para {place.tolist()} places no head; leave this picture out")
+    basel_from_head = rotation_from_euler(yaw=0.0, pitch=BASEL_PITCH_DEG, roll=0.0)
+    rotation = rotation_from_pose_para(place[:3])
+    scale = place[6] * BASEL_UNITS_PER_CM
+    middle = scale * (rotation @ np.array(BASEL_MIDDLE_CM))[:2] + place[3:5]
+    middle -= (0.0, picture_height + 1.0)  # MATLAB counts rows from 1; `_projected` turns y down
+    turn = np.asarray(rotation @ basel_from_head, dtype=np.float64)
+    return _projected(scale * turn[:2], middle=middle, shrink=shrink)
+
+
+def head_box_from_camera(
+    camera_from_head: ArrayLike, *, place_mm: ArrayLike, point_cm: ArrayLike, intrinsics: ArrayLike
+) -> NDArray[np.float64]:
+    """Give the box of the neutral head, in its own size, as a calibrated camera sees it.
+
+    Args:
+        camera_from_head: (3, 3), from our head axes to x right, y down, z away from the camera.
+        place_mm: (3,), where a point of the head is, in those camera axes.
+        point_cm: (3,), that point in the neutral head.
+        intrinsics: (3, 3), focal lengths and centre in pixels.
+
+    Returns:
+        xyxy, (4,), pixels; it may leave the frame. Perspective, so nothing is shrunk.
+
+    Raises:
+        DataError: the head is not in front of the camera.
+    """
+    outline = head_points().outline - np.asarray(point_cm, dtype=np.float64)
+    seen = 10 * outline @ np.asarray(camera_from_head, dtype=np.float64).T
+    seen = seen + np.asarray(place_mm, dtype=np.float64)
+    if not (np.isfinite(seen).all() and (seen[:, 2] > 0).all()):
+        raise DataError(f"a head at {np.asarray(place_mm).tolist()} mm is not in front of the camera")
+    pixels = (seen @ np.asarray(intrinsics, dtype=np.float64).T)[:, :2] / seen[:, 2:]
+    return np.concatenate([pixels.min(0), pixels.max(0)])
 
 
 def _projected(

@@ -70,9 +70,10 @@ def _tile(sample: ShardSample, *, labels: bool) -> NDArray[np.uint8]:
     boxes = sample.label.get("boxes") or ([sample.label["box"]] if "box" in sample.label else [])
     for box in boxes:
         pen.rectangle(tuple(box), outline=(255, 220, 0))
-    for (x, y), seen in zip(sample.label.get("landmarks", []), sample.label.get("visible", []), strict=True):
+    points, seen_at = (sample.label.get(key) or [] for key in ("landmarks", "visible"))
+    for (x, y), seen in zip(points, seen_at, strict=True):
         pen.point((x, y), fill=(0, 255, 0) if seen else (255, 0, 0))
-    if "rotation" in sample.label:
+    if sample.label.get("rotation") is not None:
         _axes(pen, rotation=np.array(sample.label["rotation"]), box=sample.label["box"])
     return np.asarray(picture)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facing.datasets.files import find_files
+from facing.datasets.files import listed_files, read_mat
 from facing.datasets.head_box import head_box_from_points
 from facing.datasets.sample import ANGLES, LabelledHead, LeftOut, Reader, Sample
-from facing.errors import DataError, MissingExtraError
-from facing.geometry.rotation import rotation_from_euler
+from facing.errors import DataError
+from facing.geometry.conventions import rotation_from_pose_para
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,38 +21,33 @@ MOST_DEG = 99.0
 """The benchmark's own rule since Hopenet: a picture with a larger angle is left out (31 of 2,000)."""
 
 
-def read_samples(folder: Path) -> Iterator[Sample | LeftOut]:
-    """Yield one sample per pair; pictures over 99 degrees and broken labels are `LeftOut`."""
-    for path in find_files(folder, "*.mat", title=TITLE):
+def read_samples(path: Path) -> Iterator[Sample | LeftOut]:
+    """Yield one sample per pair; pictures over 99 degrees and broken labels are `LeftOut`.
+
+    Args:
+        path: the folder, or a list file with one name per line.
+    """
+    for file in listed_files(path, "*.mat", ending=".mat", title=TITLE).files:
         try:
-            label = _load(path)
-            angles = np.asarray(label["Pose_Para"], dtype=np.float64)[0, :3]
+            label = read_mat(file, names=("Pose_Para", "pt3d_68", "pt2d"))
+            pose_para = np.asarray(label["Pose_Para"], dtype=np.float64)[0]
             points = np.asarray(label["pt3d_68"], dtype=np.float64).T
-            pitch, yaw, roll = np.degrees(angles).tolist()
-            if max(abs(yaw), abs(pitch), abs(roll)) > MOST_DEG:
-                yield LeftOut(path.stem, "an angle over 99 degrees")
+            flat = np.asarray(label.get("pt2d", np.zeros((2, 0))), dtype=np.float64).T
+            if np.abs(np.degrees(pose_para[:3])).max() > MOST_DEG:
+                yield LeftOut(file.stem, "an angle over 99 degrees")
                 continue
             x0, y0, x1, y1 = head_box_from_points(points).tolist()
-        except (DataError, KeyError, IndexError, ValueError):
-            yield LeftOut(path.stem, "label cannot be read")
+        except (DataError, KeyError, IndexError, TypeError, ValueError):
+            yield LeftOut(file.stem, "label cannot be read")
             continue
         head = LabelledHead(
-            (x0, y0, x1, y1), rotation_from_euler(yaw=yaw, pitch=pitch, roll=roll), known=ANGLES
+            (x0, y0, x1, y1),
+            rotation_from_pose_para(pose_para),
+            known=ANGLES,
+            # 21 points, 23 in three pictures; -1 is a point that cannot be seen.
+            landmarks={"pt2d": flat, "pt3d_68": points},
         )
-        yield Sample(path.stem, path.with_suffix(".jpg"), (head,))
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        from scipy.io import loadmat
-        from scipy.io.matlab import MatReadError
-    except ImportError as error:
-        raise MissingExtraError.of(need="reading .mat labels", extra="data") from error
-    try:
-        label: dict[str, Any] = loadmat(path)
-    except (MatReadError, OSError, TypeError, NotImplementedError) as error:
-        raise DataError(f"{path} is no MATLAB file that can be read ({error}); copy it again") from error
-    return label
+        yield Sample(file.stem, file.with_suffix(".jpg"), (head,), source=file.stem)
 
 
 READER = Reader(

@@ -36,7 +36,8 @@ def read_samples(folder: Path) -> Iterator[Sample | LeftOut]:
         )
         box = head_box_from_face_box((0, 0, SIDE, SIDE), rotation=rotation, size=SIZE, lower=LOWER)
         x0, y0, x1, y1 = box.tolist()
-        yield Sample(name, folder / name, (LabelledHead((x0, y0, x1, y1), rotation, known=ANGLES),))
+        head = LabelledHead((x0, y0, x1, y1), rotation, known=ANGLES)
+        yield Sample(name, folder / name, (head,), source=name.removesuffix(".jpg"))
 
 
 READER = Reader(

@@ -33,7 +33,7 @@ def read_samples(folder: Path) -> Iterator[Sample | LeftOut]:
             yield LeftOut(path.stem, "picture cannot be read")
             continue
         box = (HEAD[0] * width, HEAD[1] * height, HEAD[2] * width, HEAD[3] * height)
-        yield Sample(path.stem, path, (LabelledHead(box, None, label=FACING[words[1]]),))
+        yield Sample(path.stem, path, (LabelledHead(box, None, label=FACING[words[1]]),), source=words[0])
 
 
 READER = Reader(

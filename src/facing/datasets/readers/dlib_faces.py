@@ -5,6 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from facing.datasets.files import find_files
 from facing.datasets.head_box import head_box_from_flat_points
 from facing.datasets.sample import LabelledHead, LeftOut, Reader, Sample
@@ -39,9 +41,9 @@ def _head(box: ET.Element) -> LabelledHead:
         part.get("name", ""): (float(part.get("x", "")), float(part.get("y", "")))
         for part in box.iter("part")
     }
-    points = [parts[name] for name in sorted(parts)]
+    points = np.array([parts[name] for name in sorted(parts)])
     x0, y0, x1, y1 = head_box_from_flat_points(points).tolist()
-    return LabelledHead((x0, y0, x1, y1), None)
+    return LabelledHead((x0, y0, x1, y1), None, landmarks={"68": points})
 
 
 READER = Reader(

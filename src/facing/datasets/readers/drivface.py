@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from facing.datasets.files import read_table
 from facing.datasets.head_box import head_box_from_face_box
 from facing.datasets.sample import LabelledHead, LeftOut, Reader, Sample
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TITLE = "DrivFace"
-COLUMNS = ("fileName", "ang", "xF", "yF", "wF", "hF")
+BOX = ("xF", "yF", "wF", "hF")
+POINTS = (("xRE", "yRE"), ("xLE", "yLE"), ("xN", "yN"), ("xRM", "yRM"), ("xLM", "yLM"))
+"""Right eye, left eye, nose, right and left corner of the mouth, right as the driver's own."""
+COLUMNS = ("fileName", "subject", "ang", *BOX, *(name for pair in POINTS for name in pair))
 SIZE, LOWER = 0.88, 0.04  # the stored box reaches from mid-forehead to the chin and from ear to ear
 
 
@@ -25,15 +30,17 @@ def read_samples(folder: Path) -> Iterator[Sample | LeftOut]:
         name = row["fileName"]  # frontal names carry a space before the extension
         try:
             yaw = -float(row["ang"])
-            x, y, width, height = (float(row[column]) for column in COLUMNS[2:])
+            left, top, width, height = (float(row[column]) for column in BOX)
+            points = np.array([[float(row[x]), float(row[y])] for x, y in POINTS])
             rotation = rotation_from_euler(yaw=yaw, pitch=0.0, roll=0.0)
-            face = (x, y, x + width, y + height)
+            face = (left, top, left + width, top + height)
             x0, y0, x1, y1 = head_box_from_face_box(face, rotation=rotation, size=SIZE, lower=LOWER).tolist()
         except (DataError, TypeError, ValueError):
             yield LeftOut(name, "label cannot be read")
             continue
-        head = LabelledHead((x0, y0, x1, y1), rotation, known=("yaw",))
-        yield Sample(name.strip(), folder / "DrivImages" / f"{name}.jpg", (head,))
+        head = LabelledHead((x0, y0, x1, y1), rotation, known=("yaw",), landmarks={"5": points})
+        picture = folder / "DrivImages" / f"{name}.jpg"
+        yield Sample(name.strip(), picture, (head,), source=f"driver {row['subject']}")
 
 
 READER = Reader(

@@ -46,7 +46,8 @@ def read_samples(folder: Path) -> Iterator[Sample | LeftOut]:
             yield LeftOut(path.stem, "label cannot be read")
             continue
         rotation = rotation_from_front(front_from_rotation(_upright(pan=pan, tilt=tilt)))
-        yield Sample(path.stem, path, (LabelledHead((x0, y0, x1, y1), rotation, known=("yaw", "pitch")),))
+        head = LabelledHead((x0, y0, x1, y1), rotation, known=("yaw", "pitch"))
+        yield Sample(path.stem, path, (head,), source=f"person{name[1]}")
 
 
 def _upright(*, pan: float, tilt: float) -> NDArray[np.floating[Any]]:

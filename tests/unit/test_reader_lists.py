@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+
+from facing.datasets.files import find_files, listed_files, read_table
+from facing.datasets.lists import write_list
+from facing.datasets.sample import ANGLES, LabelledHead, LeftOut, Sample, load_reader
+from facing.errors import DataError
+from facing.geometry.rotation import rotation_from_euler
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "set" / "A").mkdir(parents=True)
+    for name in ("A/2", "A/1", "A/1.5"):
+        (tmp_path / "set" / f"{name}.mat").touch()
+    return tmp_path / "set"
+
+
+def test_folder_is_sorted_and_list_keeps_its_order(folder):
+    def names(path):
+        return [file.name for file in listed_files(path, "*/*.mat", ending=".mat", title="a set").files]
+
+    assert names(folder) == ["1.5.mat", "1.mat", "2.mat"]
+    (folder / "list.txt").write_text("A/2\r\nA/1.5\r\n\r\n")
+    assert names(folder / "list.txt") == ["2.mat", "1.5.mat"]
+
+
+def test_root_line_is_relative_to_the_list(folder):
+    (folder.parent / "lists").mkdir()
+    path = folder.parent / "lists" / "some.txt"
+    path.write_text("# root: ../set\n# a remark\nA/1\n")
+    listing = listed_files(path, "*/*.mat", ending=".mat", title="a set")
+    assert listing.files[0].resolve() == (folder / "A" / "1.mat").resolve()
+    assert len(listing.files) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("A/7\nA/8\n", r"none of its 2 files, such as .*7\.mat, exists"), ("\n", "names nothing")],
+)
+def test_list_without_files_is_refused(folder, text, says):
+    (folder / "list.txt").write_text(text)
+    with pytest.raises(DataError, match=says):
+        listed_files(folder / "list.txt", "*/*.mat", ending=".mat", title="a set")
+
+
+def test_list_that_is_not_there_or_no_text_is_refused(folder):
+    with pytest.raises(DataError, match=r"gone\.txt cannot be read"):
+        listed_files(folder / "gone.txt", "*", ending=".mat", title="a set")
+    (folder / "list.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match=r"list\.txt cannot be read"):
+        listed_files(folder / "list.txt", "*", ending=".mat", title="a set")
+
+
+def test_error_names_what_lies_there(folder):
+    with pytest.raises(DataError, match=r"holds no \*\.png \(it holds A/\); name the folder of a set"):
+        find_files(folder, "*.png", title="a set")
+    (folder.parent / "empty").mkdir()
+    with pytest.raises(DataError, match="it is empty"):
+        find_files(folder.parent / "empty", "*.png", title="a set")
+    with pytest.raises(DataError, match=r"holds no pose\.csv \(it holds A/\)"):
+        read_table(folder / "pose.csv", columns=("x",), title="a set")
+
+
+def reader_of(entries):
+    from dataclasses import replace
+
+    return replace(load_reader("shards"), samples=lambda _: iter(entries))
+
+
+def sample(key, **angles):
+    head = LabelledHead((0, 0, 1, 1), rotation_from_euler(**angles), known=ANGLES)
+    return Sample(key, None, (head,))
+
+
+def test_list_beside_the_files_is_in_the_published_form(folder):
+    entries = [
+        sample("A/1", yaw=50, pitch=0, roll=0),
+        LeftOut("A/1.5", "label cannot be read"),
+        sample("A/2", yaw=0, pitch=0, roll=-70),
+    ]
+    assert write_list(reader_of(entries), folder, out=folder / "list.txt") == 2
+    assert (folder / "list.txt").read_text() == "A/1\nA/2\n"
+    assert write_list(reader_of(entries), folder, out=folder / "list.txt", max_angle=60) == 1
+    assert (folder / "list.txt").read_text() == "A/1\n"
+
+
+def test_list_that_cannot_be_written_is_an_error_and_leaves_nothing(folder):
+    entries = [sample("A/1", **dict.fromkeys(("yaw", "pitch", "roll"), np.float64(1)))]
+    (folder / "taken").mkdir()
+    with pytest.raises(DataError, match="cannot be written"):
+        write_list(reader_of(entries), folder, out=folder / "taken")
+    assert sorted(path.name for path in folder.iterdir()) == ["A", "taken"]
