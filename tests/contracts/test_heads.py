@@ -120,3 +120,16 @@ def test_head_stays_exact_under_bfloat16(name):
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         out = network(pictures)
     assert all(value.dtype == torch.float32 for value in out.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_under_bfloat16_gives_finite_gradients(name):
+    torch.manual_seed(4)
+    settings = settings_of(name)
+    network = PoseNetwork(ModelSettings(backbone="compact", variant="nano"), settings).train()
+    pictures = torch.randint(0, 256, (COUNT, 64, 64, 3), dtype=torch.uint8)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        terms = load_head(name).loss(network(pictures), targets(4), settings)
+    assert terms["loss"].dtype == torch.float32
+    terms["loss"].mean().backward()
+    assert all(weight.grad.isfinite().all() for weight in network.parameters())
