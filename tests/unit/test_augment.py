@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from facing.crop import CropSpec, crop_heads
-from facing.training.augment import STEPS, AugmentSettings, crop_batch
+from facing.training.augment import crop_batch
+from facing.training.augmentations.renders import STEPS, RendersSettings
 from facing.training.data import HeadLabels
 from facing.training.pixels import border, colour, jpeg
 from facing.training.warp import (
@@ -34,8 +35,11 @@ def labels(boxes, *, rotations=None, landmarks=None):
         rotation=np.tile(np.eye(3, dtype=np.float32), (N, 1, 1)) if rotations is None else rotations,
         box=np.asarray(boxes, np.float32),
         landmarks=np.zeros((N, 68, 2), np.float32) if landmarks is None else landmarks,
+        known=np.ones((N, 3), bool),
+        landmarked=np.ones(N, bool),
         visible=np.ones((N, 68), bool),
         identity=np.arange(N),
+        label=np.full(N, ""),
     )
 
 
@@ -133,14 +137,13 @@ def batch(seed, *, augment, N=40):
         np.random.default_rng(seed),
         side=SIDE,
         scale=1.12,
-        jitter=JitterSettings(),
         backgrounds=None,
         augment=augment,
     )
 
 
 def test_the_generator_alone_decides():
-    first, second, other = (batch(seed, augment=AugmentSettings()) for seed in (5, 5, 6))
+    first, second, other = (batch(seed, augment=RendersSettings()) for seed in (5, 5, 6))
     assert all(first[name].equal(second[name]) for name in first)
     assert not first["picture"].equal(other["picture"])
     assert first["picture"].dtype == torch.uint8
@@ -154,7 +157,6 @@ def test_coverage_puts_the_background_in():
         np.random.default_rng(0),
         side=SIDE,
         scale=1.5,
-        jitter=NO_JITTER,
         backgrounds=None,
         augment=None,
     )["picture"].numpy()
@@ -181,7 +183,7 @@ def test_every_step_changes_pictures_and_keeps_them_sane(name, step, side):
     assert out.min() > -200
     assert out.max() < 600
     assert (out - x).abs().mean() > 0.5
-    assert hasattr(AugmentSettings(), name)
+    assert hasattr(RendersSettings(), name)
 
 
 def test_colour_makes_grey_and_nothing_at_strength_zero():
@@ -202,5 +204,5 @@ def test_jpeg_keeps_flat_grey():
 
 
 def test_strength_grows_to_one():
-    settings = AugmentSettings(start=0.5, ramp=0.4)
+    settings = RendersSettings(start=0.5, ramp=0.4)
     assert [settings.strength(progress) for progress in (0.0, 0.2, 0.4, 1.0)] == [0.5, 0.75, 1.0, 1.0]

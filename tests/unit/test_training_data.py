@@ -6,6 +6,7 @@ import pytest
 from facing.errors import DataError
 from facing.shards import ShardSample, encode, read_shard, write_shard
 from facing.training.data import open_backgrounds, open_heads
+from facing.training.pictures import EncodedPictures
 
 
 def sample(number, *, size=32, **changes):
@@ -59,6 +60,31 @@ def test_only_new_shards_are_decoded(tmp_path):
     pictures, _, _ = open_heads([tmp_path])
     assert len(pictures) == 3
     assert made.items() <= {path: path.stat().st_mtime_ns for path in (tmp_path / ".cache").iterdir()}.items()
+
+
+def test_what_a_set_does_not_state_is_marked(tmp_path):
+    bare = {"rotation": None, "landmarks": None, "visible": None, "known": [], "label": "side"}
+    half = {"known": ["yaw", "pitch"]}
+    write_shard(tmp_path / "heads-0.tar", [sample(0), sample(1, **bare), sample(2, **half)])
+    _, labels, _ = open_heads([tmp_path])
+    np.testing.assert_array_equal(labels.known, [[True] * 3, [False] * 3, [True, True, False]])
+    np.testing.assert_array_equal(labels.landmarked, [True, False, True])
+    np.testing.assert_array_equal(labels.rotation[1], np.eye(3))
+    assert labels.label.tolist() == ["", "side", ""]
+
+
+def test_encoded_pictures_are_the_decoded_ones(tmp_path, monkeypatch):
+    for shard in range(2):
+        write_shard(tmp_path / f"heads-{shard}.tar", [sample(10 * shard + row) for row in range(3)])
+    decoded, labels, folders = open_heads([tmp_path])
+    monkeypatch.setattr("facing.training.pictures.DISK_SHARE", 0.0)
+    encoded, same, too = open_heads([tmp_path])
+    assert isinstance(encoded, EncodedPictures)
+    rows = np.array([5, 0, 3])
+    np.testing.assert_array_equal(encoded.take(rows), decoded.take(rows))
+    assert len(encoded) == len(decoded) == 6
+    np.testing.assert_array_equal(labels.box, same.box)
+    np.testing.assert_array_equal(folders, too)
 
 
 def test_backgrounds(tmp_path):

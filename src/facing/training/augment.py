@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from pydantic import Field
 
-from facing.models.settings import Section
-from facing.training import pixels
+from facing.training.augmentation import load_augmentation
 from facing.training.warp import (
-    JitterSettings,
+    NO_JITTER,
     draw_views,
     move_landmarks,
     move_rotations,
@@ -26,61 +24,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from facing.training.data import HeadLabels, Pictures
+    from facing.training.augmentation import AugmentationSettings
+    from facing.training.data import HeadLabels
+    from facing.training.pictures import Pictures
 
 CHUNK = 16
 # A hidden landmark is still where it is, but no picture shows it exactly.
 HIDDEN_WEIGHT = 0.5
 # A pasted head lies at least this share of the side off the centre, so that it covers no more than half.
 PASTE_OFFSET = (0.45, 0.9)
-
-
-class AugmentSettings(Section):
-    """Strength of the augmentation; names without a unit are chances per picture.
-
-    From `shade` on, chances start at `start` times their value and grow in a line until `ramp` of the
-    training is done: strong augmentation slows early learning and wins late.
-    """
-
-    jitter: JitterSettings = JitterSettings()
-    background_flat: float = Field(default=0.15, ge=0, le=1)
-    grey: float = Field(default=0.18, ge=0, le=1)
-    saturation_low: float = Field(default=0.3, ge=0)
-    saturation_high: float = Field(default=1.5, ge=0)
-    white_balance_sd: float = Field(default=0.10, ge=0, le=1)
-    contrast_sd: float = Field(default=0.22, ge=0, le=1)
-    tone_sd: float = Field(default=0.35, ge=0, le=1)
-    border: float = Field(default=0.20, ge=0, le=1)
-    person_behind: float = Field(default=0.10, ge=0, le=1)
-    person_before: float = Field(default=0.06, ge=0, le=1)
-    shade: float = Field(default=0.40, ge=0, le=1)
-    infrared: float = Field(default=0.06, ge=0, le=1)
-    patches: float = Field(default=0.25, ge=0, le=1)
-    low_resolution: float = Field(default=0.30, ge=0, le=1)
-    blur: float = Field(default=0.25, ge=0, le=1)
-    motion: float = Field(default=0.10, ge=0, le=1)
-    noise: float = Field(default=0.45, ge=0, le=1)
-    jpeg: float = Field(default=0.40, ge=0, le=1)
-    start: float = Field(default=0.5, ge=0, le=1)
-    ramp: float = Field(default=0.5, ge=0, le=1)
-
-    def strength(self, progress: float) -> float:
-        """Give the factor on the growing chances at a share `progress` of the training."""
-        done = 1.0 if self.ramp == 0 else min(progress / self.ramp, 1.0)
-        return self.start + (1 - self.start) * done
-
-
-# In the order in which light, lens, sensor and file change a picture.
-STEPS: tuple[tuple[str, pixels.Step], ...] = (
-    ("patches", pixels.patches),
-    ("shade", pixels.shade),
-    ("infrared", pixels.infrared),
-    ("low_resolution", pixels.low_resolution),
-    ("blur", pixels.blur),
-    ("motion", pixels.motion),
-    ("noise", pixels.noise),
-    ("jpeg", pixels.jpeg),
-)
 
 
 def crop_batch(
@@ -90,9 +42,8 @@ def crop_batch(
     *,
     side: int,
     scale: float,
-    jitter: JitterSettings,
     backgrounds: Pictures | None,
-    augment: AugmentSettings | None,
+    augment: AugmentationSettings | None,
     progress: float = 1.0,
 ) -> dict[str, Tensor]:
     """Make network inputs and targets from head pictures.
@@ -103,9 +54,8 @@ def crop_batch(
         rng: where all chance comes from.
         side: crop side S in pixels.
         scale: crop side over the longer side of the head box.
-        jitter: how far crops may lie from the contract's.
         backgrounds: what to put behind the heads; flat colours where None.
-        augment: strength of the pixel augmentation; None leaves pixels as they are.
+        augment: settings of an augmentation; None gives the contract's crops and leaves pixels as they are.
         progress: share of the training that is done, 0 to 1.
 
     Returns:
@@ -113,7 +63,11 @@ def crop_batch(
         to 1 and their weights `landmark_weight` (N, 68).
     """
     N = len(pictures)
-    views = draw_views(labels.box, rng, side=side, scale=scale, jitter=jitter)
+    kind = load_augmentation(augment.kind) if augment else None
+    if kind:
+        views = kind.views(labels.box, rng, side=side, scale=scale, settings=augment)
+    else:
+        views = draw_views(labels.box, rng, side=side, scale=scale, jitter=NO_JITTER)
     out = torch.empty((N, side, side, 3), dtype=torch.uint8)
     flat = augment.background_flat if augment else 0.0
     for start in range(0, N, CHUNK):
@@ -122,47 +76,22 @@ def crop_batch(
         warped = warp_pictures(source, views.crop_from_picture[piece], side=side)
         x = _backgrounds(len(warped), rng, side=side, flat=flat, backgrounds=backgrounds)
         x = _composed(x, warped, rng, augment=augment)
-        if augment:
-            x = augment_pixels(x, rng, settings=augment, progress=progress)
+        if kind:
+            x = kind.pixels(x, rng, augment, progress)
         out[piece] = x.clamp_(0, 255).add_(0.5).to(torch.uint8).permute(0, 2, 3, 1)
     visible = move_visible(labels.visible, views)
     return {
         "picture": out,
         "rotation": torch.from_numpy(move_rotations(labels.rotation, views)),
         "landmarks": torch.from_numpy(move_landmarks(labels.landmarks, views, side=side)),
-        "landmark_weight": torch.from_numpy(np.where(visible, 1.0, HIDDEN_WEIGHT).astype(np.float32)),
+        "landmark_weight": torch.from_numpy(
+            (np.where(visible, 1.0, HIDDEN_WEIGHT) * labels.landmarked[:, None]).astype(np.float32)
+        ),
     }
 
 
-def augment_pixels(
-    x: Tensor, rng: np.random.Generator, *, settings: AugmentSettings, progress: float
-) -> Tensor:
-    """Change light, lens, sensor, file and frame of pictures (n, 3, S, S), 0 to 255."""
-    x = pixels.colour(
-        x,
-        rng,
-        grey=settings.grey,
-        saturation=(settings.saturation_low, settings.saturation_high),
-        white_balance=settings.white_balance_sd,
-        contrast=settings.contrast_sd,
-        tone=settings.tone_sd,
-    )
-    strength = settings.strength(progress)
-    for name, step in STEPS:
-        x = _some(x, rng, chance=getattr(settings, name) * strength, step=step)
-    return _some(x, rng, chance=settings.border, step=pixels.border)
-
-
-def _some(x: Tensor, rng: np.random.Generator, *, chance: float, step: pixels.Step) -> Tensor:
-    picked = np.flatnonzero(rng.random(len(x)) < chance)
-    if len(picked):
-        rows = torch.from_numpy(picked)
-        x[rows] = step(x[rows], rng)
-    return x
-
-
 def _composed(
-    background: Tensor, warped: Tensor, rng: np.random.Generator, *, augment: AugmentSettings | None
+    background: Tensor, warped: Tensor, rng: np.random.Generator, *, augment: AugmentationSettings | None
 ) -> Tensor:
     n = len(warped)
     chances = (augment.person_behind, augment.person_before) if augment else (0.0, 0.0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from facing.errors import DataError
 from facing.shards import find_shards, read_shard
-from facing.training.data import Pictures
+from facing.training.pictures import MappedPictures, Pictures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ def open_scenes(folders: Sequence[Path]) -> Scenes:
         with np.load(stem.with_suffix(".npz")) as arrays:
             boxes.append(arrays["boxes"])
             ignore.append(arrays["ignore"])
-    pictures = Pictures(parts, np.cumsum([0, *(len(part) for part in parts)]))
+    pictures = MappedPictures(parts, np.cumsum([0, *(len(part) for part in parts)]))
     return Scenes(pictures, np.concatenate(boxes), np.concatenate(ignore))
 
 

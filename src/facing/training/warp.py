@@ -92,11 +92,32 @@ def draw_views(
     )
     turn_rad = np.radians(turn_deg)
     mirrored = rng.random(N) < jitter.mirror
+    return place_views(centres, np.stack((sides, sides), axis=1), turn_rad, mirrored, side=side)
 
-    cosine, sine = np.cos(turn_rad) * side / sides, np.sin(turn_rad) * side / sides
-    crop_from_picture = np.empty((N, 2, 3))
+
+def place_views(
+    centres: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    turn_rad: NDArray[np.float64],
+    mirrored: NDArray[np.bool_],
+    *,
+    side: int,
+) -> Views:
+    """Lay crops over regions of pictures.
+
+    Args:
+        centres: of the regions, (N, 2), pixels.
+        sizes: their widths and heights before the turn, (N, 2), pixels; both fill the crop.
+        turn_rad: (N,), clockwise as seen.
+        mirrored: (N,).
+        side: crop side in pixels.
+    """
+    scale = side / sizes
+    cosine, sine = np.cos(turn_rad), np.sin(turn_rad)
+    crop_from_picture = np.zeros((len(centres), 2, 3))
     crop_from_picture[:, 0, 0], crop_from_picture[:, 0, 1] = cosine, -sine
     crop_from_picture[:, 1, 0], crop_from_picture[:, 1, 1] = sine, cosine
+    crop_from_picture[:, :, :2] *= scale[:, :, None]
     crop_from_picture[mirrored, 0] *= -1
     moved = np.einsum("nij,nj->ni", crop_from_picture[:, :, :2], centres)
     crop_from_picture[:, :, 2] = side / 2 - moved

@@ -9,24 +9,30 @@ import numpy as np
 import torch
 from pydantic import Field, create_model
 
+from facing.errors import DataError
 from facing.losses.front import front_angle
 from facing.losses.geodesic import geodesic_angle
 from facing.models.contracts import check_side, load_head
 from facing.models.network import PoseNetwork
 from facing.models.settings import HeadSettings, ModelSettings, Section
-from facing.training.augment import AugmentSettings, crop_batch
+from facing.training.augment import crop_batch
+from facing.training.augmentation import AugmentationSettings, load_augmentation
 from facing.training.data import open_backgrounds, open_heads
+from facing.training.prepare import head_folders
 from facing.training.recipe import Recipe
-from facing.training.task import Batch, Source, Task, Validation
-from facing.training.warp import NO_JITTER
+from facing.training.sampling import SamplingSettings, draw_chances, held_out, within
+from facing.training.task import Batch, Task, Validation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from facing.training.data import Pictures
+    from facing.training.data import HeadLabels
+    from facing.training.pictures import Pictures
+    from facing.training.recipe import DataSettings
 
 VALIDATION_PICTURES = 2000
 VALIDATION_BATCH = 250
@@ -46,31 +52,44 @@ class PoseLossSettings(Section):
 
 
 class PoseRecipe(Recipe):
-    """A recipe with task = "pose"."""
+    """A recipe with task = "pose".
+
+    `background` is a folder with background shards, put behind renders. Where no `validation` set is named,
+    `validation_share` of the sources (persons, photographs) is kept out of the training to validate on.
+    """
 
     model: ModelSettings
     head: HeadSettings
     crop: CropSettings = CropSettings()
     loss: PoseLossSettings = PoseLossSettings()
-    augment: AugmentSettings = AugmentSettings()
+    sampling: SamplingSettings = SamplingSettings()
+    augment: AugmentationSettings
     background: str | None = None
+    validation_share: float = Field(default=0.0, ge=0, lt=1)
 
 
 def _recipe(settings: Mapping[str, Any]) -> type[PoseRecipe]:
-    head = settings.get("head")
+    head, augment = (settings.get(table) for table in ("head", "augment"))
     name = head.get("name") if isinstance(head, dict) else None
-    return PoseRecipe if name is None else recipe_with_head(str(name), PoseRecipe)
+    kind = augment.get("kind", "renders") if isinstance(augment, dict) else "renders"
+    return PoseRecipe if name is None else chosen_parts(str(name), str(kind), PoseRecipe)
 
 
 @functools.cache
-def recipe_with_head(name: str, base: type[PoseRecipe]) -> type[PoseRecipe]:
-    """Give the recipe class whose `head` table has the settings of one head.
+def chosen_parts(head: str, augmentation: str, base: type[PoseRecipe]) -> type[PoseRecipe]:
+    """Give the recipe class whose tables have the settings of one head and one augmentation.
 
     Raises:
-        UnknownNameError: there is no such head.
+        UnknownNameError: there is no such head or augmentation.
     """
-    kind = load_head(name).settings
-    return create_model(base.__name__, __base__=base, __module__=base.__module__, head=(kind, ...))
+    strength = load_augmentation(augmentation).settings
+    return create_model(
+        base.__name__,
+        __base__=base,
+        __module__=base.__module__,
+        head=(load_head(head).settings, ...),
+        augment=(strength, strength(kind=augmentation)),
+    )
 
 
 def _network(recipe: PoseRecipe) -> nn.Module:
@@ -83,29 +102,50 @@ def _start(network: nn.Module, recipe: PoseRecipe) -> str:
     return network.load_pretrained() if recipe.model.pretrained else ""
 
 
-def _source(recipe: PoseRecipe, data: Path) -> Source:
-    pictures, labels, folders = open_heads([data / entry.path for entry in recipe.data])
-    backgrounds = _backgrounds(recipe, data)
-    weights = np.array([entry.weight for entry in recipe.data])[folders]
-    upto = np.cumsum(weights / weights.sum())
-    optim = recipe.optim
+class _Heads:
+    """Heads of a recipe's sets, without those kept out for validation; makes batches."""
 
-    def batch(step: int) -> Batch:
+    def __init__(self, recipe: PoseRecipe, data: Path) -> None:
+        self.recipe = recipe
+        self.pictures, self.labels, folders = _open(recipe, recipe.data, data)
+        self.backgrounds = _backgrounds(recipe, data)
+        usable = within(self.labels, folders, max_angles=[entry.max_angle for entry in recipe.data])
+        if recipe.validation is None and recipe.validation_share > 0:
+            usable &= ~held_out(self.labels.identity, share=recipe.validation_share)
+        if not usable.any():
+            raise DataError(f"{data}: no head of the recipe's data states yaw, pitch and roll; choose others")
+        weights = [entry.weight for entry in recipe.data]
+        chances = draw_chances(
+            self.labels, np.where(usable, folders, -1), weights=weights, sampling=recipe.sampling
+        )
+        self.upto = np.cumsum(chances)
+        self.count = int(usable.sum())
+
+    def __len__(self) -> int:
+        """Give how many heads one pass over the data holds."""
+        return self.count
+
+    def __call__(self, step: int) -> Batch:
+        """Make batch number `step`."""
+        recipe, optim = self.recipe, self.recipe.optim
         rng = np.random.default_rng((recipe.seed, step))
-        rows = np.minimum(np.searchsorted(upto, rng.random(optim.batch), side="right"), len(upto) - 1)
+        rows = np.searchsorted(self.upto, rng.random(optim.batch) * self.upto[-1], side="right")
         return crop_batch(
-            pictures.take(rows),
-            labels.take(rows),
+            self.pictures.take(rows),
+            self.labels.take(rows),
             rng,
             side=recipe.crop.side,
             scale=recipe.crop.scale,
-            jitter=recipe.augment.jitter,
-            backgrounds=backgrounds,
+            backgrounds=self.backgrounds,
             augment=recipe.augment,
             progress=step / optim.steps,
         )
 
-    return batch
+
+def _open(
+    recipe: PoseRecipe, entries: Sequence[DataSettings], data: Path
+) -> tuple[Pictures, HeadLabels, NDArray[np.int64]]:
+    return open_heads(head_folders(entries, data, side=recipe.crop.side, scale=recipe.crop.scale))
 
 
 def _loss(network: nn.Module, batch: Batch, recipe: PoseRecipe) -> dict[str, Tensor]:
@@ -126,21 +166,27 @@ def error_angle(out: Mapping[str, Tensor], rotation: Tensor) -> Tensor:
 
 
 def _validation(recipe: PoseRecipe, data: Path) -> Validation:
-    entry = recipe.validation
-    if entry is None:
+    share = recipe.validation_share
+    if recipe.validation is None and share == 0:
         return lambda _: {}
-    pictures, labels, _ = open_heads([data / entry.path])
+    entries = recipe.data if recipe.validation is None else (recipe.validation,)
+    pictures, labels, folders = _open(recipe, entries, data)
+    usable = within(labels, folders, max_angles=[entry.max_angle for entry in entries])
+    if recipe.validation is None:
+        usable &= held_out(labels.identity, share=share)
+    found = np.flatnonzero(usable)
     # Evenly over the shards, so that every identity and light has its share.
-    rows = np.unique(
-        np.linspace(0, len(pictures) - 1, min(len(pictures), VALIDATION_PICTURES)).astype(np.int64)
-    )
+    rows = found[
+        np.unique(np.linspace(0, len(found) - 1, min(len(found), VALIDATION_PICTURES)).astype(np.int64))
+    ]
+    if len(rows) == 0:
+        raise DataError(f"{data}: no head to validate on states yaw, pitch and roll; name another set")
     batch = crop_batch(
         pictures.take(rows),
         labels.take(rows),
         np.random.default_rng(recipe.seed),
         side=recipe.crop.side,
         scale=recipe.crop.scale,
-        jitter=NO_JITTER,
         backgrounds=_backgrounds(recipe, data),
         augment=None,
     )
@@ -177,7 +223,7 @@ def _backgrounds(recipe: PoseRecipe, data: Path) -> Pictures | None:
 TASK = Task(
     recipe=_recipe,
     network=_network,
-    source=_source,
+    source=_Heads,
     loss=_loss,
     validation=_validation,
     score="front_deg",

@@ -1,0 +1,84 @@
+"""Any labelled set made ready for training: head shards, converted once where the set has another form."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from facing.datasets.convert import ConvertJob, convert
+from facing.datasets.sample import load_reader
+from facing.output.sink import text_sink
+from facing.shards import find_shards, read_shard
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from facing.training.recipe import DataSettings
+
+log = logging.getLogger(__name__)
+
+FOLDER = ".facing"
+"""Below the data root: what was converted, kept for the next training."""
+ROOM = 1.9
+"""Side of a stored head picture over the longer side of its head box; crops move, turn and grow inside it."""
+DONE = "done.json"
+
+
+def head_folders(entries: Sequence[DataSettings], data: Path, *, side: int, scale: float) -> list[Path]:
+    """Give folders of head shards for what a recipe learns from.
+
+    Sets that are no shards are converted into `.facing` below the data root: once, resumably, with every
+    picture that cannot be used counted and told.
+
+    Args:
+        entries: of the recipe.
+        data: the data root.
+        side: of the crops, pixels.
+        scale: crop side over the longer side of the head box.
+
+    Returns:
+        One folder per entry.
+
+    Raises:
+        DataError: a folder does not hold the set.
+        UnknownNameError: no reader has this name.
+    """
+    shards = [data / entry.path for entry in entries if entry.reader == "shards"]
+    # Crops at their own resolution, or at that of the shards they are mixed with: pictures have one size.
+    stored = _stored_side(shards[0]) if shards else 32 * math.ceil(side * ROOM / scale / 32)
+    return [
+        data / entry.path if entry.reader == "shards" else _converted(entry, data, side=stored)
+        for entry in entries
+    ]
+
+
+def _stored_side(folder: Path) -> int:
+    first = next(iter(read_shard(find_shards(folder)[0])))
+    return int(first.pixels().shape[0])
+
+
+def _converted(entry: DataSettings, data: Path, *, side: int) -> Path:
+    reader = load_reader(entry.reader)
+    path = data / entry.path
+    digest = blake2b(f"{entry.reader}\n{path.resolve()}\n{side}".encode(), digest_size=5).hexdigest()
+    out = data / FOLDER / f"{entry.reader}-{digest}"
+    if (out / DONE).exists():
+        return out
+    log.info("%s: converting %s for training into %s", path, reader.title, out)
+    job = ConvertJob(name=entry.reader, reader=reader, path=path, out=out, side=side, scale=ROOM)
+    tally = convert(job)
+    story = {"left_out": dict(tally.left_out), "failed": tally.failed}
+    with text_sink(out / DONE) as stream:
+        stream.write(json.dumps(story, indent=1) + "\n")
+    for reason, count in tally.left_out.items():
+        log.info("%s: %d left out: %s", path, count, reason)
+    if tally.failed:
+        key, why = tally.failed[0]
+        log.warning(
+            "%s: %d pictures could not be read and are left out; %s: %s", path, len(tally.failed), key, why
+        )
+    return out
