@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from facing.pose import HeadPose
     from facing.runtime.detector import load_detector, read_boxes
     from facing.runtime.estimator import PoseEstimator
+    from facing.runtime.orientation import OrientationClassifier
 
     __version__: str
 
@@ -42,6 +43,7 @@ __all__ = [
     "HeadPose",
     "MissingExtraError",
     "ModelError",
+    "OrientationClassifier",
     "PictureError",
     "PoseEstimator",
     "RecipeError",
@@ -59,6 +61,7 @@ _HOMES = {
     "CropSpec": "crop",
     "Crops": "crop",
     "HeadPose": "pose",
+    "OrientationClassifier": "runtime.orientation",
     "PoseEstimator": "runtime.estimator",
     "crop_heads": "crop",
     "draw": "output.drawing",

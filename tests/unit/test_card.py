@@ -91,3 +91,29 @@ def test_wrong_detector_fields_are_named(field, value):
 def test_what_json_cannot_hold_is_refused():
     with pytest.raises(ModelError, match="does not go into JSON"):
         dataclasses.replace(POSE, measured={"mae": float("nan")}).to_json()
+
+
+CLASSES = dataclasses.replace(
+    POSE, outputs=("orientation",), calibration=None, labels=("front", "side", "back", "up")
+)
+
+
+def test_labels_come_back_and_cards_without_them_stay_as_they_were():
+    assert Card.from_json(CLASSES.to_json()) == CLASSES
+    assert json.loads(CLASSES.to_json())["labels"] == ["front", "side", "back", "up"]
+    assert "labels" not in json.loads(POSE.to_json())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": ("front", "front")}, "each once"),
+        ({"labels": ("front",)}, "two or more"),
+        ({"labels": ("front", "")}, "each once"),
+        ({"labels": "front"}, "list of str"),
+        ({"outputs": ("rotation",)}, "orientation that is no output"),
+    ],
+)
+def test_wrong_labels_are_refused(changes, message):
+    with pytest.raises(ModelError, match=message):
+        dataclasses.replace(CLASSES, **changes)

@@ -1,12 +1,13 @@
 """Recipes: strict, frozen, one base, recorded overrides, a hash of all of it."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 import facing
 from facing.errors import RecipeError
-from facing.training.recipe import load_recipe
+from facing.training.recipe import load_recipe, recipe_from_dict
 
 SMALL = """
 schema = 1
@@ -33,7 +34,9 @@ def test_defaults_are_resolved_and_hashed(file):
     plain = recipe.to_dict()
     assert plain["schema"] == 1
     assert plain["augment"]["jitter"]["mirror"] == 0.5
-    assert plain["data"] == [{"reader": "shards", "path": "train", "weight": 1.0}]
+    assert [(entry["reader"], entry["path"], entry["weight"]) for entry in plain["data"]] == [
+        ("shards", "train", 1.0)
+    ]
     assert recipe.optim.steps == 100
     assert len(recipe.digest()) == 64
     assert recipe.digest() == load_recipe(file).digest()
@@ -50,6 +53,11 @@ def test_defaults_are_resolved_and_hashed(file):
         ('optim.lr="fast"', r"optim\.lr = 'fast' cannot be"),
         ("task=pos", r"no task is called 'pos'\. Did you mean 'pose'\?"),
         ("schema=2", r"schema is 2"),
+        ("optim.name=adamm", r"optim\.name = 'adamm' cannot be: input should be 'adamw', 'adam' or 'sgd'"),
+        ("optim.groups.heads=5.0", r"Did you mean optim\.groups\.head\?"),
+        ("optim.freeze_epoch=5", r"Did you mean optim\.freeze_epochs\?"),
+        ("optim={ lr = 1e-3 }", r"optim: it says no length; give crops or epochs"),
+        ("optim={ lr = 1e-3, epochs = 1, nesterov = true, momentum = 0.0 }", r"needs a momentum above 0"),
         ("optim.lr", r"has no value"),
         ("name.first=1", r"name is no table"),
     ],
@@ -65,6 +73,23 @@ def test_overrides_are_recorded_and_change_the_hash(file):
     assert recipe.name == "other"
     assert recipe.overrides == ("optim.lr=5e-4", "name=other")
     assert recipe.digest() != load_recipe(file).digest()
+
+
+def test_epochs_become_crops_once_the_data_is_known(file):
+    optim = load_recipe(file, overrides=["optim.epochs=5"]).optim
+    resolved = optim.resolved(pictures=47)
+    # Batches of 10: four whole ones per pass.
+    assert (resolved.steps, resolved.epoch_steps) == (20, 4)
+    assert optim.resolved(pictures=3).steps == 5
+    in_crops = load_recipe(file).optim
+    assert in_crops.resolved(pictures=47) is in_crops
+
+
+def test_a_resolved_recipe_reads_back_as_itself(file):
+    recipe = load_recipe(file, overrides=["optim.groups.head=5.0", "optim.freeze_epochs=3"])
+    again = recipe_from_dict(json.loads(json.dumps(recipe.to_dict())), where="a checkpoint")
+    assert again.digest() == recipe.digest()
+    assert again.optim.freeze_groups.stem == 0
 
 
 def test_a_base_is_changed_key_by_key(file):

@@ -1,114 +1,150 @@
-"""facing evaluate: measure a model on labelled pictures."""
+"""facing evaluate: measure a model, a folder of checkpoints or a file of predictions."""
 
 from __future__ import annotations
 
-import json
-import os
+import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
-from facing.datasets.sample import load_reader
-from facing.errors import DataError
+from facing.cli._evaluate import options  # noqa: TC001 - typer reads the annotations
+from facing.cli._evaluate.crops import asked_crop
+from facing.cli._evaluate.folder import choose_checkpoint, exported, read_epochs
+from facing.cli._evaluate.outputs import (
+    Asked,
+    draw_curves,
+    write_figures,
+    write_outputs,
+    write_report,
+)
+from facing.cli._evaluate.sets import file_measurer, labelled_sets, model_measurer
 
 if TYPE_CHECKING:
-    from facing.evaluation.outcomes import Boxes
-    from facing.runtime.estimator import PoseEstimator
-
-SCHEMA = 1
+    from facing.cli._evaluate.sets import LabelledSet
+    from facing.datasets.sample import Angle
+    from facing.evaluation.run import Measured
 
 
 def evaluate(
-    data: Annotated[
-        list[str], typer.Option("--data", help="NAME:DIR of a labelled set; may be given several times.")
-    ],
-    boxes: Annotated[str, typer.Option("--boxes", help="Head boxes: labels, or detector.")] = "labels",
-    model: Annotated[str, typer.Option("--model", help="Pose network: a name or an .onnx file.")] = "small",
-    detector: Annotated[
-        str, typer.Option("--detector", help="Head detector: heads, yunet, whole-image or an .onnx file.")
-    ] = "heads",
-    detector_model: Annotated[
-        Path | None, typer.Option("--detector-model", help="Weights of the detector, where they do not ship.")
-    ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
-    errors: Annotated[
-        Path | None, typer.Option("--errors", help="Write what happened head by head here, as JSON.")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Threads of one network call.")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Look at this many pictures of each set only.")
-    ] = None,
+    data: options.Data = None,
+    protocol: options.ByProtocol = None,
+    crop: options.Crop = None,
+    margin: options.Margin = None,
+    center_crop: options.CenterCrop = None,
+    boxes: options.Boxes = "labels",
+    model: options.Model = "small",
+    epochs: options.Epochs = None,
+    select: options.Select = None,
+    detector: options.DetectorName = "heads",
+    detector_model: options.DetectorModel = None,
+    predictions: options.PredictionsFile = None,
+    predictions_convention: options.PredictionsConvention = "300w-lp",
+    json_file: options.Json = None,
+    errors: options.Errors = None,
+    threshold: options.Threshold = None,
+    by: options.By = None,
+    bin_deg: options.Bin = 15.0,
+    overlays: options.Overlays = None,
+    styles: options.Styles = "axes",
+    plots: options.Plots = None,
+    worst: options.Worst = None,
+    hard: options.Hard = None,
+    html: options.Html = None,
+    compat_metrics: options.CompatMetrics = False,
+    curves: options.Curves = None,
+    out: options.Out = None,
+    threads: options.Threads = None,
+    limit: options.Limit = None,
 ) -> None:
     """Measure a model on labelled pictures: errors in degrees, shares, and what a detector finds.
 
     Exit code 3 says that a picture could not be used; the others are done.
 
-    One set is written as one flat object, several as {"schema": 1, "sets": [...]}. Its Python twin is
-    facing.evaluation.run.evaluate_set.
+    One set is written as one flat object, several as {"schema": 1, "sets": [...]}. Of a folder of
+    checkpoints the one counts that is best on --select, or the last one; never the best on the test set.
+
+    Its Python twins are facing.evaluation.run.evaluate_set and evaluate_predictions.
     """
-    from facing.evaluation.run import evaluate_set
+    from facing.cli._pictures import read_styles
+    from facing.evaluation.summary import Wanted
     from facing.evaluation.table import table
 
+    if curves:
+        draw_curves(curves, out=out, json_file=json_file)
+        return
     if boxes not in {"labels", "detector"}:
         raise typer.BadParameter(f"--boxes {boxes} is neither labels nor detector")
-    sets = [_named(text) for text in data]
-    readers = [load_reader(name) for name, _ in sets]
-    use: Boxes = "detector" if boxes == "detector" else "labels"
-    found_by = detector if use == "detector" else None
-    estimator = _estimator(model, detector=found_by, detector_model=detector_model, threads=threads)
-    figures: list[dict[str, Any]] = []
-    rows: list[dict[str, Any]] = []
-    for (name, folder), reader in zip(sets, readers, strict=True):
-        measured = evaluate_set(reader, folder, estimator=estimator, boxes=use, limit=limit)
-        about = {"name": name, "model": estimator.card.name, "detector_name": found_by}
-        figures.append({**measured.figures, **about})
-        rows += [{"set": name, **row} for row in measured.heads]
-        print(table(measured.figures, name=name))
-    if json_file is not None:
-        _write(json_file, figures[0] if len(figures) == 1 else {"schema": SCHEMA, "sets": figures})
-    if errors is not None:
-        _write(errors, {"schema": SCHEMA, "heads": rows})
-    if any(one["failed_pictures"] for one in figures):
+    if wrong := set(by or ()) - {"yaw", "pitch", "roll"}:
+        raise typer.BadParameter(f"--by {min(wrong)} is none of yaw, pitch and roll")
+    own_crop = asked_crop(crop, margin=margin, centre=center_crop)
+    sets = labelled_sets(data or (), protocol or (), crop=own_crop)
+    if not sets:
+        raise typer.BadParameter("nothing to measure on; give --data NAME:DIR or --protocol NAME:DIR")
+    wanted = Wanted(
+        limits_deg=tuple(threshold or ()),
+        by=cast("tuple[Angle, ...]", tuple(by or ())),
+        bin_deg=bin_deg,
+        hard_deg=hard,
+        compat=compat_metrics,
+    )
+    asked = Asked(
+        overlays=overlays, styles=tuple(read_styles(styles)), plots=plots, worst=worst, out=out, html=html
+    )
+    found_by = detector if boxes == "detector" and predictions is None else None
+    opened: dict[str, Any] = {
+        "detector": found_by,
+        "detector_model": detector_model,
+        "threads": threads,
+        "limit": limit,
+        "wanted": wanted,
+    }
+    card = None
+    kept: dict[str, Any] = {}
+    notes: list[str] = []
+    with ExitStack() as stack:
+        if predictions is not None:
+            from facing.evaluation.predictions import read_predictions
+
+            given = read_predictions(predictions, convention=predictions_convention)
+            measure = file_measurer(given, limit=limit, wanted=wanted)
+        else:
+            chosen: str | Path = model
+            if Path(model).is_dir():
+                from facing.evaluation.checkpoints import find_checkpoints
+
+                found = find_checkpoints(Path(model), epochs=read_epochs(epochs))
+                chosen, kept, notes = choose_checkpoint(
+                    stack.enter_context(exported(found)),
+                    select=labelled_sets([select])[0] if select else None,
+                    sets=sets,
+                    measure=lambda path, one: model_measurer(path, **opened)[0](one),
+                    plots=plots,
+                )
+            elif epochs or select:
+                raise typer.BadParameter(f"--epochs and --select need a folder; --model {model} is none")
+            measure, card = model_measurer(chosen, **opened)
+        done: list[tuple[LabelledSet, Measured]] = []
+        for one in sets:
+            measured = measure(one)
+            done.append((one, measured))
+            print(table(measured.figures, name=one.name, protocol=one.protocol))
+            write_outputs(one, measured, asked=asked, single=len(sets) == 1)
+    about: dict[str, Any] = {"model": card.name if card else None, "detector_name": found_by}
+    about |= {"predictions": predictions.name} if predictions else {}
+    about |= {"checkpoints": kept} if kept else {}
+    write_figures(done, about=about, json_file=json_file, errors=errors)
+    write_report(
+        done,
+        asked=asked,
+        command=" ".join(["facing", *sys.argv[1:]]),
+        card=card,
+        predictions=predictions,
+        notes=notes,
+    )
+    if any(own.run.failures for _, own in done):
         raise typer.Exit(3)
-
-
-def _named(text: str) -> tuple[str, Path]:
-    name, colon, folder = text.partition(":")
-    if not (name and colon and folder):
-        raise typer.BadParameter(f"--data {text} is not NAME:DIR, such as aflw2000:pictures/AFLW2000")
-    return name, Path(folder)
-
-
-def _estimator(
-    model: str, *, detector: str | None, detector_model: Path | None, threads: int | None
-) -> PoseEstimator:
-    from facing.runtime.detector import load_detector
-    from facing.runtime.estimator import PoseEstimator
-
-    loaded = None
-    if detector is not None:
-        loaded = load_detector(detector, model_file=detector_model, threads=threads)
-    return PoseEstimator(model, loaded, threads=threads)
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON whole or not at all.
-
-    Raises:
-        DataError: the file cannot be written.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be written ({error}); name another file") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 COMMAND = evaluate

@@ -1,28 +1,30 @@
-"""facing models: the weights that come with the package, and the card of any model file."""
+"""facing models: the weights that come with the package, and what any model file or recipe costs and says."""
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facing.cli._cards import card_of, card_summary, nested_lines
 from facing.cli._shared import data_stream, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterable
 
-    from facing.runtime.card import Card
+    from facing.models.describe import Description
 
+RECIPES = Path(__file__).parents[1] / "recipes"
 COMMAND = typer.Typer(
     add_completion=False,
-    help="List the models that come with the package, or describe any model file.",
+    help="List the models that come with the package, or describe any model file or recipe.",
 )
 
 
 @COMMAND.callback(invoke_without_command=True)
 def models(context: typer.Context) -> None:
-    """List the models that come with the package, or describe any model file."""
+    """List the models that come with the package, or describe any model file or recipe."""
     if context.invoked_subcommand is not None:
         return
     from facing.runtime.weights import shipped
@@ -31,68 +33,103 @@ def models(context: typer.Context) -> None:
     if not rows:
         say("facing: no weights came with this package; give your own with --model FILE")
     for row in rows:
-        card = _card(row.path)
+        card = card_of(row.path)
         size = f"{row.path.stat().st_size / 1e6:.1f} MB"
         print(f"{row.name:<8}  {row.kind:<5}  {size:>7}  {row.licence}", file=data_stream())
-        print(f"          {_summary(card)}", file=data_stream())
+        print(f"          {card_summary(card)}", file=data_stream())
     if rows:
         say("\nMore: facing models describe NAME")
 
 
 @COMMAND.command()
 def describe(
-    model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A name of the list, or an .onnx file.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,
+    model: Annotated[
+        str,
+        typer.Argument(metavar="NAME|RECIPE|FILE", help="Shipped weights, an .onnx file, or a recipe."),
+    ],
+    recipe: Annotated[
+        bool, typer.Option("--recipe", help="Take NAME as a recipe, where weights have that name too.")
+    ] = False,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change one setting of the recipe, such as crop.side=128."),
+    ] = None,
+    depth: Annotated[
+        int, typer.Option("--depth", min=1, help="Levels of names that the layer table tells apart.")
+    ] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Print a model's card: what it reads and gives, its licence, training data and measured errors."""
+    """Print what a network reads, gives and costs, its layers, and the card of a model file.
+
+    Parameters, multiply-adds and the layer table need the extra "export" for a model file and "train" for a
+    recipe. The Python twins are facing.models.describe_graph and facing.training.describe.
+    """
+    file = _recipe_file(model, wanted=recipe or bool(changes))
+    if file is not None:
+        _describe_recipe(file, changes=changes or [], depth=depth, as_json=as_json)
+        return
+    from facing.errors import MissingExtraError
+    from facing.models.describe_graph import describe_graph
     from facing.runtime.weights import weights_path
 
     path = weights_path(model)
-    card = _card(path)
+    card = card_of(path)
+    try:
+        found = describe_graph(path, card)
+    except MissingExtraError as error:
+        say(f"facing: {error}")
+        found = None
     if as_json:
-        print(json.dumps(json.loads(card.to_json()), indent=2, ensure_ascii=False), file=data_stream())
+        _print_json({**json.loads(card.to_json()), "network": found and asdict(found)})
         return
     size = f"{path.name}, {path.stat().st_size / 1e6:.2f} MB"
-    for line in _lines({"file": size, **asdict(card)}):
+    _print_text([], found, depth=depth)
+    _print_text(nested_lines({"file": size, **asdict(card)}), None, depth=depth)
+
+
+def _recipe_file(name: str, *, wanted: bool) -> Path | None:
+    """Find the recipe that is meant; None where it is a model file or the name of shipped weights."""
+    from facing.errors import UnknownNameError
+    from facing.runtime.weights import shipped
+
+    if Path(name).suffix == ".toml":
+        return Path(name)
+    known = {path.stem: path for path in sorted(RECIPES.glob("*.toml"))}
+    weights = {text for row in shipped() for text in (row.name, row.path.stem)}
+    if name in known and (wanted or name not in weights):
+        return known[name]
+    if wanted:
+        raise UnknownNameError.among(name, kind="recipe", known=known)
+    if name not in weights and Path(name).name == name and not Path(name).suffix and not Path(name).exists():
+        raise UnknownNameError.among(name, kind="model or recipe", known={*known, *weights})
+    return None
+
+
+def _describe_recipe(file: Path, *, changes: list[str], depth: int, as_json: bool) -> None:
+    from facing.errors import MissingExtraError
+
+    try:
+        from facing.training.describe import describe_recipe, recipe_lines
+        from facing.training.recipe import load_recipe
+    except ImportError as error:
+        raise MissingExtraError.of(need="describing a recipe", extra="train") from error
+    chosen = load_recipe(file, overrides=changes)
+    found = describe_recipe(chosen)
+    if as_json:
+        _print_json({"recipe": chosen.to_dict(), "network": asdict(found)})
+    else:
+        _print_text(recipe_lines(chosen), found, depth=depth)
+
+
+def _print_text(lines: "Iterable[str]", found: "Description | None", *, depth: int) -> None:
+    from facing.models.describe import description_lines
+
+    for line in lines:
         print(line, file=data_stream())
+    if found is not None:
+        for line in description_lines(found, depth=depth):
+            print(line, file=data_stream())
 
 
-def _card(path: "Path") -> "Card":
-    from facing.errors import ModelError
-    from facing.runtime.card import METADATA_KEY, REMEDY, Card
-    from facing.runtime.session import open_onnx
-
-    text = open_onnx(path, threads=1).get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    if text is None:
-        raise ModelError(f"{path} carries no facing card; {REMEDY}")
-    return Card.from_json(text, source=str(path))
-
-
-def _summary(card: "Card") -> str:
-    parts = [card.name, f"gives {', '.join(card.outputs)}"]
-    if card.crop is not None:
-        parts.append(f"reads crops of {card.crop.side} px")
-    if card.detection is not None:
-        parts.append(f"reads pictures at {card.detection.long_side} px")
-    if card.created:
-        parts.append(card.created)
-    return "; ".join(parts)
-
-
-def _lines(values: dict[str, Any], *, indent: int = 0) -> "Iterator[str]":
-    """Say nested values as indented text; what is empty is left out."""
-    for name, value in values.items():
-        start = f"{' ' * indent}{name.replace('_', ' ')}: "
-        if value in (None, "", (), [], {}):
-            continue
-        if isinstance(value, dict):
-            yield start.rstrip()
-            yield from _lines(value, indent=indent + 2)
-        elif isinstance(value, list | tuple) and all(isinstance(row, dict) for row in value):
-            yield start.rstrip()
-            for row in value:
-                yield f"{' ' * (indent + 2)}{', '.join(f'{entry}' for entry in row.values())}"
-        elif isinstance(value, list | tuple):
-            yield start + ", ".join(map(str, value))
-        else:
-            yield f"{start}{value}"
+def _print_json(values: dict[str, Any]) -> None:
+    print(json.dumps(values, indent=2, ensure_ascii=False), file=data_stream())

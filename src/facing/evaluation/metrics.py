@@ -74,6 +74,18 @@ def front_errors(estimated: ArrayLike, true: ArrayLike) -> Float:
     return _angle_between(first, second)
 
 
+def frobenius_errors(estimated: ArrayLike, true: ArrayLike) -> Float:
+    """Measure the Frobenius norm of I - R_estimated R_true^T, (N, 3, 3) twice -> (N,), 0 to 2 sqrt(2).
+
+    It is 2 sqrt(2) sin(geodesic / 2).
+
+    Source: Martyniuk et al., DAD-3DHeads, CVPR 2022, pose error.
+    """
+    first, second = (np.asarray(rotation, dtype=np.float64) for rotation in (estimated, true))
+    turn = first @ np.swapaxes(second, -1, -2)
+    return np.asarray(np.linalg.norm(np.eye(3) - turn, axis=(-2, -1)))
+
+
 def share_within(errors: ArrayLike, limit: float, *, count: int) -> float | None:
     """Give the share of heads whose error is at most a limit.
 

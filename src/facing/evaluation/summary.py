@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from facing.datasets.sample import ANGLES
 from facing.evaluation import metrics
+from facing.evaluation.classes import class_pairs, class_report
+from facing.evaluation.compat_metrics import compat_figures
+from facing.evaluation.errors import pose_errors
+from facing.evaluation.ranges import DEFAULT_BIN_DEG, by_range
 from facing.geometry.rotation import euler_from_rotation
-from facing.pose import HeadPose
+from facing.pose import FACINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from facing.datasets.sample import LabelledHead, Reader
-    from facing.evaluation.outcomes import Detected, Outcome, Run
+    from facing.datasets.sample import Angle, Reader
+    from facing.evaluation.errors import PoseErrors
+    from facing.evaluation.outcomes import Detected, Run
 
     Float = NDArray[np.float64]
 
@@ -26,33 +32,68 @@ SCHEMA = 1
 LIMITS_DEG = (5, 10, 15)
 
 
-def summarise(result: Run, *, reader: Reader | None = None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Figures beyond the usual ones."""
+
+    limits_deg: tuple[float, ...] = ()
+    """Further limits of `accuracy` and `front_accuracy`."""
+    by: tuple[Angle, ...] = ()
+    """Angles by whose ranges errors are averaged."""
+    bin_deg: float = DEFAULT_BIN_DEG
+    """Width of these ranges."""
+    hard_deg: float | None = None
+    """Keys of heads with a larger error are listed."""
+    compat: bool = False
+    """Also the figures of published scripts, faults included."""
+
+
+def summarise(result: Run, *, reader: Reader | None = None, wanted: Wanted | None = None) -> dict[str, Any]:
     """Condense a run into figures; degrees, None where a set or a model does not state what is needed.
 
     Means are over found heads, shares over all labelled heads: a missed head is a failure in `accuracy`
     and `facing_accuracy` and absent from every mean. `accuracy` is by geodesic error, or by the error
-    that `accuracy_by` names where not all angles are known.
+    that `accuracy_by` names where not all angles are known; `front_accuracy` by the facing direction.
 
     Args:
         result: of `collect`.
         reader: named in the figures.
+        wanted: further figures: `by_range`, `hard`, `compat`.
     """
-    heads = [outcome for outcome in result.outcomes if outcome.head.rotation is not None]
-    rows = [(outcome.head, outcome.pose) for outcome in heads if outcome.pose is not None]
-    known = [name for name in ANGLES if rows and all(name in h.known and name in p.known for h, p in rows)]
+    wanted = wanted or Wanted()
+    errors = pose_errors(result.outcomes)
     figures: dict[str, Any] = {
         "schema": SCHEMA,
         "dataset": None if reader is None else _set(reader),
         "boxes": result.boxes,
         "count": len(result.outcomes),
-        "found": sum(outcome.pose is not None for outcome in result.outcomes),
+        "found": sum(outcome.found for outcome in result.outcomes),
         "skipped": dict(sorted(Counter(item.reason for item in result.left_out).items())),
         "failed_pictures": len(result.failures),
     }
-    figures |= _pose_figures(rows, known=known, count=len(heads))
-    figures |= _facing_figures(result.outcomes)
+    figures |= _pose_figures(errors, limits=sorted({*LIMITS_DEG, *wanted.limits_deg}))
+    pairs = class_pairs(result.outcomes)
+    figures |= _facing_figures(pairs)
+    figures["classes"] = class_report(pairs).to_dict() if pairs else None
     figures["detector"] = _detector_figures(result.detected) if result.boxes == "detector" else None
+    if wanted.by:
+        figures["by_range"] = {
+            angle: by_range(errors, angle=angle, bin_deg=wanted.bin_deg) for angle in wanted.by
+        }
+    if wanted.hard_deg is not None:
+        figures["hard"] = {"over": wanted.hard_deg, "keys": hard_keys(errors, over_deg=wanted.hard_deg)}
+    if wanted.compat and "front_angle" in errors.by_name:
+        figures["compat"] = compat_figures(
+            errors.estimated, errors.true, differences=errors.differences if errors.is_full else None
+        )
     return figures
+
+
+def hard_keys(errors: PoseErrors, *, over_deg: float) -> list[str]:
+    """List the pictures of heads that are further off, the worst first, each once."""
+    order = np.argsort(-errors.judged, kind="stable")
+    keys = [errors.outcomes[index].key for index in order.tolist() if errors.judged[index] > over_deg]
+    return list(dict.fromkeys(keys))
 
 
 def _set(reader: Reader) -> dict[str, Any]:
@@ -66,44 +107,39 @@ def _set(reader: Reader) -> dict[str, Any]:
     }
 
 
-def _pose_figures(
-    rows: Sequence[tuple[LabelledHead, HeadPose]], *, known: Sequence[str], count: int
-) -> dict[str, Any]:
-    true = np.array([head.rotation for head, _ in rows], dtype=np.float64).reshape(-1, 3, 3)
-    estimated = np.array([pose.rotation for _, pose in rows], dtype=np.float64).reshape(-1, 3, 3)
-    differences = metrics.angle_differences(estimated, true)
-    errors: dict[str, Float] = {
-        name: np.abs(differences[:, ANGLES.index(name)]) for name in ANGLES if name in known
-    }
-    full = len(known) == 3
-    if full:
-        errors["mae"] = np.abs(differences).mean(-1)
-        errors["geodesic_mean"] = metrics.geodesic_errors(estimated, true)
-        errors["maev"] = metrics.axis_errors(estimated, true).mean(-1)
-    if {"yaw", "pitch"} <= set(known):
-        errors["front_angle"] = metrics.front_errors(estimated, true)
-    rule = next((name for name in ("geodesic_mean", "front_angle", "yaw") if name in errors), None)
-    judged = errors[rule] if rule else np.zeros(0)
+def _pose_figures(errors: PoseErrors, *, limits: Sequence[float]) -> dict[str, Any]:
+    by_name, full = errors.by_name, errors.is_full
     true_yaw, yaw = (
-        np.asarray(euler_from_rotation(pose).yaw, dtype=np.float64) for pose in (true, estimated)
+        np.asarray(euler_from_rotation(pose).yaw, dtype=np.float64)
+        for pose in (errors.true, errors.estimated)
     )
     return {
-        **{name: _mean(errors.get(name)) for name in ("mae", *ANGLES, "geodesic_mean")},
-        "geodesic_median": float(np.median(errors["geodesic_mean"])) if full else None,
-        **{name: _mean(errors.get(name)) for name in ("maev", "front_angle")},
-        "accuracy": {
-            str(limit): metrics.share_within(judged, limit, count=count) if rule else None
-            for limit in LIMITS_DEG
-        },
-        "accuracy_by": {"geodesic_mean": "geodesic"}.get(rule, rule) if rule else None,
+        **{name: _mean(by_name.get(name)) for name in ("mae", *ANGLES, "geodesic_mean")},
+        "geodesic_median": float(np.median(by_name["geodesic_mean"])) if full else None,
+        **{name: _mean(by_name.get(name)) for name in ("maev", "front_angle")},
+        "frobenius": float(metrics.frobenius_errors(errors.estimated, errors.true).mean()) if full else None,
+        "accuracy": _shares(errors.judged if errors.rule else None, limits=limits, count=errors.count),
+        "accuracy_by": {"geodesic_mean": "geodesic"}.get(errors.rule, errors.rule) if errors.rule else None,
+        "front_accuracy": _shares(by_name.get("front_angle"), limits=limits, count=errors.count),
         "bias": {
-            name: _mean(differences[:, ANGLES.index(name)]) if name in known else None for name in ANGLES
+            name: _mean(errors.differences[:, ANGLES.index(name)]) if name in errors.known else None
+            for name in ANGLES
         },
-        "yaw_correlation": metrics.correlation(true_yaw, yaw) if "yaw" in known else None,
-        "by_yaw": _by_yaw(errors, true_yaw) if "yaw" in known else [],
-        "interval95": {name: _interval(values) for name, values in errors.items()},
-        "aligned": _aligned(estimated, true) if full else None,
-        "calibration": _calibration([pose.error_deg for _, pose in rows], errors.get("geodesic_mean")),
+        "yaw_correlation": metrics.correlation(true_yaw, yaw) if "yaw" in errors.known else None,
+        "by_yaw": _by_yaw(by_name, true_yaw) if "yaw" in errors.known else [],
+        "interval95": {name: _interval(values) for name, values in by_name.items()},
+        "aligned": _aligned(errors.estimated, errors.true) if full else None,
+        "calibration": _calibration(
+            [outcome.pose.error_deg for outcome in errors.outcomes if outcome.pose is not None],
+            by_name.get("geodesic_mean"),
+        ),
+    }
+
+
+def _shares(errors: Float | None, *, limits: Sequence[float], count: int) -> dict[str, float | None]:
+    return {
+        f"{limit:g}": None if errors is None else metrics.share_within(errors, limit, count=count)
+        for limit in limits
     }
 
 
@@ -155,31 +191,18 @@ def _calibration(stated: Sequence[float | None], real: Float | None) -> dict[str
     }
 
 
-def _facing_figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    judged = [(_true_facing(outcome.head), outcome.pose) for outcome in outcomes]
-    classes = {
-        name: [pose for label, pose in judged if label == name] for name in ("front", "left", "right", "back")
-    }
-    right = {
-        name: sum(pose is not None and pose.facing == name for pose in poses)
-        for name, poses in classes.items()
-    }
-    count = sum(map(len, classes.values()))
+def _facing_figures(pairs: Sequence[tuple[str, str | None]]) -> dict[str, Any]:
+    judged = pairs if all(label in FACINGS for label, _ in pairs) else []
+    right = Counter(label for label, guess in judged if guess == label)
+    counts = Counter(label for label, _ in judged)
     return {
-        "facing_accuracy": sum(right.values()) / count if count else None,
+        "facing_accuracy": sum(right.values()) / len(judged) if judged else None,
         "facing_by_class": {
-            name: {"count": len(poses), "accuracy": right[name] / len(poses)}
-            for name, poses in classes.items()
-            if poses
+            name: {"count": counts[name], "accuracy": right[name] / counts[name]}
+            for name in FACINGS
+            if counts[name]
         },
     }
-
-
-def _true_facing(head: LabelledHead) -> str | None:
-    """Class that the set states, or that its full rotation has by the rule of `HeadPose.facing`."""
-    if head.label is not None or head.rotation is None or len(head.known) < 3:
-        return head.label
-    return HeadPose(box=(0, 0, 1, 1), score=1.0, rotation=np.asarray(head.rotation, dtype=np.float64)).facing
 
 
 def _detector_figures(detected: Sequence[Detected]) -> dict[str, float | None]:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from facing.evaluation.classes import class_table
+
+if TYPE_CHECKING:
+    from facing.evaluation.protocol import Protocol
 
 WIDTH = 22
 
 
-def table(figures: dict[str, Any], *, name: str) -> str:
+def table(figures: dict[str, Any], *, name: str, protocol: Protocol | None = None) -> str:
     """Lay out the figures of `summarise`, one line each; what a set does not state is left out.
 
     Args:
         figures: of one set.
         name: how the set was asked for.
+        protocol: the one that was followed; a count other than its own is pointed out.
     """
     lines = [f"{name}: {figures['found']} of {figures['count']} heads, boxes from the {figures['boxes']}"]
+    if protocol is not None:
+        lines.append(f"  {protocol.title}")
+        if protocol.expected_count not in {None, figures["count"]}:
+            lines.append(
+                f"  not the whole set: {figures['count']} of {protocol.expected_count} heads are here"
+            )
     lines += [f"  left out: {count} ({reason})" for reason, count in figures["skipped"].items()]
     if figures["failed_pictures"]:
         lines.append(f"  {figures['failed_pictures']} pictures failed; --errors FILE says why")
@@ -31,6 +43,18 @@ def table(figures: dict[str, Any], *, name: str) -> str:
         lines.append(
             _line("heads detected", f"{text}, {found['further_per_picture']:.2f} further per picture")
         )
+    by_class = figures["accuracy_by"] is None or (protocol is not None and "classes" in protocol.metrics)
+    if figures["classes"] and by_class:
+        lines += [f"  {line}" for line in class_table(figures["classes"]).splitlines()]
+    for angle, rows in figures.get("by_range", {}).items():
+        lines += _range_lines(angle, rows)
+    if "compat" in figures:
+        parts = (f"{key} {_deg(value)}" for key, value in figures["compat"].items())
+        lines.append(_line("published scripts", f"{'  '.join(parts)}  (faults included)"))
+    if "hard" in figures:
+        keys = figures["hard"]["keys"]
+        lines.append(_line(f"over {figures['hard']['over']:g}", f"{len(keys)} pictures"))
+        lines += [f"    {key}" for key in keys]
     return "\n".join(lines)
 
 
@@ -45,8 +69,9 @@ def _pose_lines(figures: dict[str, Any]) -> list[str]:
         text = f"mean {_deg(figures['geodesic_mean'])}{_ends(figures, 'geodesic_mean')}"
         lines.append(_line("geodesic error", f"{text}  median {_deg(figures['geodesic_median'])}"))
     if figures["front_angle"] is not None:
-        lines.append(_line("facing direction", f"{_deg(figures['front_angle'])} off"))
-    if figures["accuracy_by"] is not None:
+        shares = (f"{_share(share)} in {limit}" for limit, share in figures["front_accuracy"].items())
+        lines.append(_line("facing direction", f"{_deg(figures['front_angle'])} off, {', '.join(shares)}"))
+    if figures["accuracy_by"] not in {None, "front_angle"}:
         shares = (f"{_share(share)} in {limit}" for limit, share in figures["accuracy"].items())
         lines.append(_line(f"by {figures['accuracy_by']}", ", ".join(shares)))
     for one in figures["by_yaw"]:
@@ -55,6 +80,19 @@ def _pose_lines(figures: dict[str, Any]) -> list[str]:
             label = "geodesic" if "geodesic_mean" in one else "yaw"
             span = f"|yaw| {one['from']:.0f}-{one['to']:.0f}"
             lines.append(_line(span, f"{label} {_deg(error)}  ({one['count']} heads)"))
+    return lines
+
+
+def _range_lines(angle: str, rows: list[dict[str, Any]]) -> list[str]:
+    filled = [row for row in rows if row["count"]]
+    if not filled:
+        return [_line(f"by {angle}", "not known")]
+    names = [name for name in filled[0] if name not in {"from", "to", "count"}]
+    wide = {name: max(6, len(name)) for name in names}
+    lines = [f"  {'true ' + angle:<{WIDTH}}heads" + "".join(f"  {name:>{wide[name]}}" for name in names)]
+    for row in filled:
+        cells = "".join(f"  {_deg(row[name]):>{wide[name]}}" for name in names)
+        lines.append(_line(f"{row['from']:g} to {row['to']:g}", f"{row['count']:>5}{cells}"))
     return lines
 
 

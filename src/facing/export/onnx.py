@@ -39,6 +39,8 @@ UNITS = {
     "orientation": ("orientation", 0.02),
 }
 TAIL = "head."
+# Their networks read one head from its crop, as the graph contract's pose networks do.
+CROP_TASKS = frozenset({"pose", "orientation"})
 
 
 def pose_card(
@@ -77,6 +79,7 @@ def pose_card(
         created=datetime.now(UTC).date().isoformat(),
         measured={"validation": found.figures, "steps": found.step, **(measured or {})},
         notes=notes,
+        labels=recipe.labels if recipe.task == "orientation" else (),
     )
 
 
@@ -191,7 +194,7 @@ def store_halves(model: onnx.ModelProto, *, keep: str) -> None:
 
 def _pose_recipe(settings: dict[str, Any], *, where: Path) -> Any:
     recipe: Recipe = recipe_from_dict(settings, where=str(where))
-    if recipe.task != "pose":
+    if recipe.task not in CROP_TASKS:
         raise ModelError(f"{where} holds a {recipe.task} network, no pose network; export it as such")
     return recipe
 

@@ -44,9 +44,9 @@ class Backbone:
     """A family of feature extractors, exported as BUILD by `models/backbones/<name>.py`.
 
     `build` gives a module that turns (N, 3, H, W) normalised pictures into a tuple of maps, finest first:
-    (N, C, ceil(H / stride), ceil(W / stride)). The module has the attributes
-    `channels` and `strides`, tuples with one entry per map, `normalisation`, and `stem`, the first
-    layers, which many trainings freeze.
+    (N, C, ceil(H / stride), ceil(W / stride)); layers that do not pad lose a cell or two, and pools that
+    round up (`compat`) add one. The module has the attributes `channels` and `strides`, tuples with one
+    entry per map, `normalisation`, and `stem`, the first layers, which many trainings freeze.
     """
 
     variants: tuple[str, ...]
@@ -59,7 +59,9 @@ class Backbone:
     accepts: Callable[[str], bool] = lambda _: False
     """Whether a variant that has no name of its own can be built, such as any width."""
     further: str = ""
-    """What `accepts` takes, in words for an error: 'or any width such as 0.75'."""
+    """What `accepts` takes, in words for an error: 'any width such as 0.75'."""
+    fixed_side: Callable[[str], int | None] = lambda _: None
+    """The one side that a variant takes, pixels, where it takes no other."""
     pretrained: Callable[[nn.Module, str, str], str] | None = None
     """Load ImageNet weights: (module, variant, "imagenet" or a file) -> a sentence on what was loaded.
     Raises ModelError. None: there are none."""
@@ -137,7 +139,8 @@ def build_backbone(name: str, *, variant: str, compat: bool = False) -> nn.Modul
     """
     backbone = load_backbone(name)
     if variant not in backbone.variants and not backbone.accepts(variant):
-        raise UnknownNameError.among(variant, kind=f"variant of {name}", known=backbone.variants)
+        error = UnknownNameError.among(variant, kind=f"variant of {name}", known=backbone.variants)
+        raise UnknownNameError(f"{error}, or {backbone.further}") if backbone.further else error
     return backbone.build(variant, compat=compat)
 
 
@@ -149,6 +152,9 @@ def check_side(model: ModelSettings, side: int) -> None:
         UnknownNameError: the backbone or neck does not exist.
     """
     backbone = load_backbone(model.backbone)
+    fixed = backbone.fixed_side(model.variant)
+    if fixed is not None and side != fixed:
+        raise RecipeError(f"crop.side = {side} does not suit {model.variant}, which takes {fixed} alone")
     multiple = max(backbone.multiple, load_neck(model.neck).multiple)
     least = -(-backbone.smallest // multiple) * multiple
     if side < least or side % multiple:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Section(BaseModel):
@@ -14,10 +16,10 @@ class Section(BaseModel):
 class ModelSettings(Section):
     """Which network carries the head.
 
-    `backbone` is a file name of `models/backbones` and `variant` one of its sizes; `neck` is a file name of
-    `models/necks`. `compat` asks for the layers of the published system where they differ from the
-    standard ones (its file says how). `pretrained` is empty, "imagenet", or a file with weights; it matters
-    where a training starts and nowhere else.
+    `backbone` is a file name of `models/backbones` and `variant` one of its sizes; both may be one word:
+    `backbone = "timm:resnet18"`. `neck` is a file name of `models/necks`. `compat` asks for the layers of the
+    published system where they differ from the standard ones (its file says how). `pretrained` is empty,
+    "imagenet", or a file with weights; it matters where a training starts and nowhere else.
     """
 
     backbone: str
@@ -25,6 +27,18 @@ class ModelSettings(Section):
     neck: str = "pool"
     compat: bool = False
     pretrained: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name(cls, settings: Any) -> Any:
+        if not isinstance(settings, dict) or ":" not in str(settings.get("backbone")):
+            return settings
+        backbone, _, variant = str(settings["backbone"]).partition(":")
+        if settings.get("variant", variant) != variant:
+            raise ValueError(
+                f"backbone names the variant {variant!r} and variant says {settings['variant']!r}"
+            )
+        return {**settings, "backbone": backbone, "variant": variant}
 
 
 class HeadSettings(Section):

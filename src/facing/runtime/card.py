@@ -88,6 +88,8 @@ class Card:
         created: date of the export, ISO 8601.
         measured: figures by name, as the evaluation gave them.
         notes: free words.
+        labels: names of the classes of `orientation`, in the order of its columns; empty where the network
+            has no such output, or where they are the usual front, side and back.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Card:
     created: str = ""
     measured: dict[str, Any] = field(default_factory=dict)
     notes: str = ""
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check what the runtime relies on; lists become tuples."""
@@ -115,6 +118,7 @@ class Card:
         _check_texts(self)
         object.__setattr__(self, "outputs", _tuple("outputs", self.outputs, of=str))
         object.__setattr__(self, "data", _tuple("data", self.data, of=dict))
+        object.__setattr__(self, "labels", _tuple("labels", self.labels, of=str))
         if self.kind not in get_args(Kind):
             raise ModelError(
                 f"card {self.name!r} is of kind {self.kind!r}; known: {', '.join(get_args(Kind))}"
@@ -122,6 +126,7 @@ class Card:
         if self.convention != CONVENTION:
             raise ModelError(f"card {self.name!r} has convention {self.convention!r}; {REMEDY}")
         _check_outputs(self)
+        _check_labels(self)
         if (self.crop is None) == (self.kind == "pose") or (self.detection is None) == (self.kind == "heads"):
             wants = "crop and no detection" if self.kind == "pose" else "detection and no crop"
             raise ModelError(f"card {self.name!r} is of kind {self.kind}, which has {wants}; {REMEDY}")
@@ -142,6 +147,8 @@ class Card:
         values = asdict(self)
         if self.crop is not None:
             values["crop"] = self.crop.to_dict()
+        if not self.labels:
+            del values["labels"]  # versions that do not know the field read such models too
         try:
             return json.dumps(values, ensure_ascii=False, sort_keys=True, allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -215,6 +222,15 @@ def _check_texts(card: Card) -> None:
             raise ModelError(f"card field {name} is {getattr(card, name)!r}; give a table")
     if card.seed is not None and (isinstance(card.seed, bool) or not isinstance(card.seed, int)):
         raise ModelError(f"card field seed is {card.seed!r}; give a whole number")
+
+
+def _check_labels(card: Card) -> None:
+    if not card.labels:
+        return
+    if "orientation" not in card.outputs:
+        raise ModelError(f"card {card.name!r} names classes of an orientation that is no output; {REMEDY}")
+    if len(card.labels) < 2 or len(set(card.labels)) != len(card.labels) or not all(card.labels):
+        raise ModelError(f"card {card.name!r} has labels {list(card.labels)}; give two or more, each once")
 
 
 def _tuple(name: str, values: Any, *, of: type) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from facing.crop import CropSpec
     from facing.picture import PictureSource
     from facing.runtime.card import Card
     from facing.runtime.detector import Detector
@@ -40,6 +42,7 @@ class PoseEstimator:
 
     Attributes:
         card: of the pose network.
+        crop: how heads are cut for it, the card's own unless another was given.
         detector: what finds the heads; None where boxes are always given.
         max_error_deg: heads expected to be further off are left out.
     """
@@ -53,6 +56,7 @@ class PoseEstimator:
         threads: int | None = None,
         max_error_deg: float | None = None,
         batch_size: int = 64,
+        crop: CropSpec | None = None,
     ) -> None:
         """Open the networks.
 
@@ -64,6 +68,8 @@ class PoseEstimator:
             max_error_deg: the estimator abstains from heads whose `error_deg` is larger: they are not in
                 its result. None gives every head.
             batch_size: crops of one network call at most.
+            crop: cuts heads by the rule of a published protocol in place of the card's, at the card's side;
+                the network was not trained for it.
 
         Raises:
             ModelError: a model cannot be used, or it states no error and `max_error_deg` is given.
@@ -79,6 +85,8 @@ class PoseEstimator:
             raise ModelError(f"max_error_deg is {max_error_deg}; give degrees above 0")
         if batch_size < 1:
             raise ModelError(f"batch_size is {batch_size}; give 1 or more")
+        assert self.card.crop is not None  # the card of a pose network has one
+        self.crop = self.card.crop if crop is None else replace(crop, side=self.card.crop.side)
         if isinstance(detector, str | os.PathLike):
             detector = load_detector(detector, threads=threads, providers=providers)
         self.detector: Detector | None = detector
@@ -152,9 +160,7 @@ class PoseEstimator:
             found, scores = _largest_first(*self.detector.detect(picture))
         else:
             raise ModelError("this estimator has no detector; give boxes, or make it with one")
-        crop = self.card.crop
-        assert crop is not None  # the card of a pose network has one
-        crops = crop_heads(picture, found, crop).pixels  # which also checks the boxes
+        crops = crop_heads(picture, found, self.crop).pixels  # which also checks the boxes
         found = np.asarray(found, dtype=np.float64).reshape(-1, 4)
         if scores is None:
             scores = np.ones(len(found))

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 CPU = "CPUExecutionProvider"
 QUIET = 3  # onnxruntime's scale: errors only; its warnings name inner nodes and helped nobody
 INPUT = "picture"
-# Shapes behind the batch; None is any number of boxes.
+# Shapes behind the batch; None is any number of boxes. A card with labels has as many orientations as labels.
 SHAPES: dict[str, tuple[int | None, ...]] = {
     "rotation": (3, 3),
     "front": (3,),
@@ -101,9 +101,14 @@ class Session:
             name: np.asarray(value, dtype=np.float32) for name, value in zip(names, values, strict=True)
         }
         for name, value in outputs.items():
-            if not _fits(value.shape, (len(pixels), *SHAPES[name])) or not np.all(np.isfinite(value)):
+            if not _fits(value.shape, (len(pixels), *self._shape(name))) or not np.all(np.isfinite(value)):
                 raise ModelError(f"{self.path} gave a broken {name} of shape {value.shape}; {REMEDY}")
         return outputs
+
+    def _shape(self, name: str) -> tuple[int | None, ...]:
+        if name == "orientation" and self.card.labels:
+            return (len(self.card.labels),)
+        return SHAPES[name]
 
     def _check_pixels(self, pixels: NDArray[np.uint8]) -> None:
         shape = pixels.shape

@@ -1,7 +1,8 @@
 """Checkpoints: one safetensors file each, its story as JSON in the header. No code, no pickle.
 
-A run folder holds `best.safetensors` (averaged weights), `last.safetensors` (the same and all that a resumed
-run needs), `recipe.json` and `metrics.csv`.
+A run folder holds `best.safetensors` (averaged weights), `last.safetensors` (those of the last epoch and all
+that a resumed run needs), `recipe.json`, `metrics.csv`, and `epochs/NNN.safetensors`
+where the recipe keeps them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BEST, LAST = "best.safetensors", "last.safetensors"
+EPOCHS = "epochs"
 HEADER_KEY = "facing"
 SCHEMA = 1
 
@@ -32,9 +34,11 @@ class Checkpoint:
         recipe: the resolved recipe, plain data.
         digest: SHA-256 of the recipe.
         step: training steps done.
+        epoch: epochs done; 0 in files of earlier versions.
         figures: validation figures of these weights, by name.
         raw: weights as the optimizer holds them; empty where the run cannot be resumed from this file.
         optim: state of the optimizer, "NUMBER.KEY" -> tensor.
+        scaler: state of the loss scaler of float16 training; empty otherwise.
         best: the best score so far, smaller is better.
         commit: of facing when the file was written, empty where unknown.
     """
@@ -46,6 +50,8 @@ class Checkpoint:
     figures: dict[str, float] = field(default_factory=dict)
     raw: dict[str, Tensor] = field(default_factory=dict)
     optim: dict[str, Tensor] = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
+    epoch: int = 0
     best: float | None = None
     commit: str = ""
 
@@ -65,6 +71,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "recipe": checkpoint.recipe,
         "digest": checkpoint.digest,
         "step": checkpoint.step,
+        "epoch": checkpoint.epoch,
+        "scaler": checkpoint.scaler,
         "figures": checkpoint.figures,
         "best": checkpoint.best,
         "commit": checkpoint.commit,

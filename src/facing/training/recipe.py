@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import json
 import tomllib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
@@ -25,34 +25,77 @@ SCHEMA = 1
 
 
 class DataSettings(Section):
-    """One folder to learn from; `path` starts at the data root."""
+    """One set to learn from: `reader` is one of `facing datasets list`, `path` starts at the data root.
 
-    reader: Literal["shards"] = "shards"
+    Of several sets, `weight` says how often each is drawn from. Heads with an angle over `max_angle` degrees
+    are left out; the published systems know no more than 99.
+    """
+
+    reader: str = "shards"
     path: str
     weight: float = Field(default=1.0, gt=0)
+    max_angle: float = Field(default=180.0, gt=0, le=180)
+
+
+class GroupFactors(Section):
+    """Learning rates of the parts of a network as multiples of `lr`; a part at 0 stands still."""
+
+    stem: float = Field(default=1.0, ge=0)
+    backbone: float = Field(default=1.0, ge=0)
+    head: float = Field(default=1.0, ge=0)
 
 
 class OptimSettings(Section):
-    """How the weights move.
+    """How the weights move, and for how long.
 
-    `crops` is the length of the whole training, `epoch_crops` the distance between two validations and
-    checkpoints, `warmup` a share of the training, `ema` the memory of the averaged weights per step.
+    Length: either `crops`, with `epoch_crops` between two validations and checkpoints, or `epochs`, passes
+    through the data; where both are given `epochs` decides, and 0 leaves it to `crops`. `batch` counts the crops of one step over all
+    processes together.
+
+    Rate: `lr`, warmed up over the share `warmup` of the training, then by `schedule`: "cosine" falls to a
+    hundredth, "step" is multiplied by `gamma` every `gamma_epochs` epochs, "constant" stays. `groups` scales
+    it per part of the network; in the first `freeze_epochs` epochs `freeze_groups` does so instead. As
+    published: stem 0, backbone 1, heads 5.
+
+    `freeze_norm` says which batch normalisation keeps its running statistics and uses them: none ("never"),
+    that of parts that stand still ("with-groups"), or all ("always").
+
+    `momentum` and `nesterov` are for sgd. `ema` is the memory of the averaged weights per step; 0 takes the
+    weights as they are. `clip` is the largest norm of all gradients together; 0 lets them be.
     """
 
-    name: Literal["adamw"] = "adamw"
+    name: Literal["adamw", "adam", "sgd"] = "adamw"
     lr: float = Field(gt=0)
     weight_decay: float = Field(default=0.02, ge=0)
-    schedule: Literal["cosine"] = "cosine"
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    nesterov: bool = False
+    schedule: Literal["cosine", "constant", "step"] = "cosine"
+    gamma: float = Field(default=0.2, gt=0, le=1)
+    gamma_epochs: int = Field(default=5, gt=0)
     warmup: float = Field(default=0.03, ge=0, lt=1)
+    groups: GroupFactors = GroupFactors()
+    freeze_epochs: int = Field(default=0, ge=0)
+    freeze_groups: GroupFactors = GroupFactors(stem=0.0, backbone=1.0, head=5.0)
+    freeze_norm: Literal["never", "with-groups", "always"] = "never"
     ema: float = Field(default=0.998, ge=0, lt=1)
-    clip: float = Field(default=5.0, gt=0)
+    clip: float = Field(default=5.0, ge=0)
     batch: int = Field(default=128, gt=0)
-    crops: int = Field(gt=0)
+    crops: int | None = Field(default=None, gt=0)
     epoch_crops: int = Field(default=25_600, gt=0)
+    epochs: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _has_a_length(self) -> Self:
+        if self.crops is None and not self.epochs:
+            raise ValueError("it says no length; give crops or epochs")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
 
     @property
     def steps(self) -> int:
-        """Steps of the whole training."""
+        """Steps of the whole training; a length in epochs must have been resolved."""
+        assert self.crops is not None, "resolve optim.epochs first: the size of the data is not known here"
         return max(self.crops // self.batch, 1)
 
     @property
@@ -60,9 +103,25 @@ class OptimSettings(Section):
         """Steps between two checkpoints."""
         return max(min(self.epoch_crops // self.batch, self.steps), 1)
 
+    def resolved(self, *, pictures: int) -> OptimSettings:
+        """Turn a length in epochs into crops.
+
+        Args:
+            pictures: of one pass through the data.
+        """
+        if not self.epochs:
+            return self
+        # Whole steps, so that the number of epochs is the one that was asked for.
+        epoch = max(pictures // self.batch, 1) * self.batch
+        return self.model_copy(update={"crops": self.epochs * epoch, "epoch_crops": epoch})
+
 
 class Recipe(Section):
-    """What every recipe says, whatever its task; a task adds its own sections by a subclass."""
+    """What every recipe says, whatever its task; a task adds its own sections by a subclass.
+
+    `threads` is for the network's arithmetic and `loader_threads` for the batches made beside it. Every
+    `keep_every` epochs the weights are kept in a file of their own; 0 keeps the best and the last alone.
+    """
 
     schema_: Literal[1] = Field(alias="schema")
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
@@ -72,8 +131,10 @@ class Recipe(Section):
     data: tuple[DataSettings, ...] = Field(min_length=1)
     validation: DataSettings | None = None
     optim: OptimSettings
-    precision: Literal["bf16-mixed", "32"] = "bf16-mixed"
+    precision: Literal["bf16-mixed", "16-mixed", "32"] = "bf16-mixed"
     threads: int = Field(default=1, gt=0)
+    loader_threads: int = Field(default=1, gt=0)
+    keep_every: int = Field(default=0, ge=0)
     overrides: tuple[str, ...] = ()
 
     @model_validator(mode="before")
@@ -83,6 +144,10 @@ class Recipe(Section):
         if not isinstance(settings, dict):
             return settings
         return {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+
+    def with_optim(self, optim: OptimSettings) -> Self:
+        """Give the same recipe with other settings of the optimiser."""
+        return self.model_copy(update={"optim": optim})
 
     def to_dict(self) -> dict[str, Any]:
         """Give the resolved recipe as plain data: every setting, defaults included."""
@@ -196,6 +261,8 @@ def _sentence(error: ValidationError, kind: type[Recipe]) -> str:
         ]
         hint = f" Did you mean {_nearest(name, known) or near[0]}?" if near else ""
         return f"{name} is no setting.{hint}"
+    if first["type"] == "value_error":
+        return f"{name}: {first['ctx']['error']}"
     return f"{name} = {first['input']!r} cannot be: {first['msg'][:1].lower()}{first['msg'][1:]}"
 
 

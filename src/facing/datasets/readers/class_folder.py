@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from facing.datasets.files import find_files, missing
+from facing.datasets.files import missing
 from facing.datasets.sample import LabelledHead, LeftOut, Reader, Sample
 from facing.errors import DataError
 from facing.picture import ENDINGS
@@ -28,7 +28,9 @@ def read_samples(folder: Path) -> Iterator[Sample | LeftOut]:
     Where a manifest lies with the tree, it says which pictures are of one person (`person`) and where the
     head is (`box`).
     """
-    files = [path for path in find_files(folder, "[!.]*/[!.]*", title=TITLE) if path.is_file()]
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder; name the one that holds {TITLE}")
+    files = [path for path in sorted(folder.glob("[!.]*/[!.]*")) if path.is_file()]
     if not any(path.suffix.lower() in ENDINGS for path in files):
         raise missing(folder, "CLASS/*.jpg or other pictures", title=TITLE)
     told = _manifest(folder)

@@ -1,0 +1,250 @@
+r"""Train every published recipe for a bench's budget on renders, and measure it on photographs.
+
+    python benchmarks/recipes.py --renders data --pictures ../shared/data --weights ../shared/weights \
+        --work runs
+
+`--renders` holds `train` and `val` (head shards). Each job trains one recipe with one thread and a stated
+number of crops, exports it and measures the file on labelled pictures, which decide nothing. Jobs that are
+done are kept, so a stopped bench goes on; `--only` takes jobs by the start of their names. Beside them stands
+an estimator that calls every head frontal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facing.bench.machine import facts, save_result
+from facing.datasets.sample import load_reader
+from facing.evaluation.run import evaluate_set
+from facing.pose import HeadPose
+from facing.runtime.estimator import PoseEstimator
+
+SETS = {"aflw2000": "AFLW2000", "drivface": "DrivFace", "pointing04": "Pointing04"}
+KEPT = ("count", "found", "mae", "yaw", "pitch", "roll", "geodesic_mean", "maev", "front_angle", "accuracy")
+# Published lengths are days on a GPU; here the same networks get minutes, so all start higher and fall to 0.
+SHORT = (
+    "optim.schedule=cosine",
+    "optim.warmup=0.05",
+    "optim.ema=0.99",
+    "optim.clip=5.0",
+    "optim.epochs=0",
+    "optim.freeze_epochs=0",
+    "background=train",
+    # The published labels end at 99 degrees.
+    'data=[{reader="shards", path="train", max_angle=99.0}]',
+    'validation={reader="shards", path="val", max_angle=99.0}',
+)
+DENSE = ("precision=bf16-mixed",)
+"""Dense convolutions take half the time in bfloat16, depthwise ones the same."""
+
+
+@dataclass(frozen=True)
+class Job:
+    name: str
+    recipe: str
+    crops: int
+    lr: float
+    batch: int = 32
+    pretrained: str = ""
+    init: str = ""
+    changes: tuple[str, ...] = ()
+
+
+def jobs(weights: Path) -> list[Job]:
+    mobilenet = str((weights / "mobilenet_v2-imagenet.npz").resolve())
+    squeezenet = str((weights / "squeezenet1_1-imagenet.npz").resolve())
+    rows = [
+        ("mobilenet-224", 6_400, 5e-4, mobilenet),
+        ("mobilenet-128", 14_400, 5e-4, mobilenet),
+        ("mobilenet-half-224", 9_600, 2e-3, ""),
+        ("mobilenet-half-128", 25_600, 2e-3, ""),
+        ("squeezenet-128", 48_000, 5e-4, squeezenet),
+        ("shufflenet-160", 19_200, 2e-3, ""),
+    ]
+    published = [
+        Job(
+            f"compact-{mode}-{row}",
+            f"compact-{mode}-{row}",
+            crops,
+            lr,
+            pretrained=start,
+            changes=DENSE if row.startswith("squeezenet") else (),
+        )
+        for row, crops, lr, start in rows
+        for mode in ("reg", "cls", "sord")
+    ]
+    heads = [
+        Job(f"head-{name}", "compare-heads", 76_800, 2e-3, batch=128, changes=(f"head={table}",))
+        for name, table in {
+            "vector": '{name="vector"}',
+            "vector_bins": '{name="vector_bins"}',
+            "vector_soft_bins-squared": '{name="vector_soft_bins"}',
+            "vector_soft_bins-compat": '{name="vector_soft_bins", compat=true}',
+            "euler_bins": '{name="euler_bins"}',
+            "euler_multibin": '{name="euler_multibin"}',
+            "rotation_6d": '{name="rotation_6d"}',
+            "rotation_9d": '{name="rotation_9d"}',
+        }.items()
+    ]
+    small = ("crop.side=128", *DENSE)
+    pyramid = [
+        Job("pyramid-dad3dheads", "pyramid-dad3dheads", 12_800, 1e-3, changes=small),
+        Job("pyramid-300w-lp", "pyramid-300w-lp", 6_400, 3e-4, init="pyramid-dad3dheads", changes=small),
+        Job("pyramid-biwi", "pyramid-biwi", 3_200, 1e-4, init="pyramid-300w-lp", changes=small),
+        Job(
+            "pyramid-rotation_6d",
+            "pyramid-dad3dheads",
+            12_800,
+            1e-3,
+            changes=(*small, 'head={name="rotation_6d"}'),
+        ),
+        Job(
+            "pyramid-pool-rotation_6d",
+            "pyramid-dad3dheads",
+            12_800,
+            1e-3,
+            changes=(*small, 'head={name="rotation_6d"}', "model.neck=pool"),
+        ),
+    ]
+    return [*heads, *published, *pyramid]
+
+
+class AlwaysFrontal:
+    """Every head looks straight into the camera."""
+
+    def __call__(self, _picture: Any, /, *, boxes: Any = None) -> list[HeadPose]:
+        return [HeadPose(box=tuple(box), score=1.0, rotation=np.eye(3)) for box in boxes or []]
+
+
+def run(job: Job, *, renders: Path, pictures: Path, work: Path) -> dict[str, Any]:
+    out = work / job.name
+    done = out / "bench.json"
+    if done.exists():
+        return json.loads(done.read_text(encoding="utf-8"))
+    changes = [
+        *SHORT,
+        f"optim.crops={job.crops}",
+        f"optim.epoch_crops={max(job.crops // 4, job.batch)}",
+        f"optim.lr={job.lr}",
+        f"optim.batch={job.batch}",
+        f'model.pretrained="{job.pretrained}"',
+        f"name={job.name}",
+        *job.changes,
+    ]
+    began = time.perf_counter()
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    facing = [sys.executable, "-m", "facing"]
+    log = out.with_suffix(".log")
+    with log.open("a", encoding="utf-8") as stream:
+        subprocess.run(
+            [
+                *facing,
+                "train",
+                job.recipe,
+                "--data-root",
+                str(renders),
+                "--out",
+                str(out),
+                "--resume",
+                "--threads",
+                "1",
+                *(["--init", str(work / job.init)] if job.init else []),
+                *[word for change in changes for word in ("--set", change)],
+            ],
+            check=True,
+            env=environment,
+            stdout=stream,
+            stderr=stream,
+        )
+        trained_s = time.perf_counter() - began
+        subprocess.run(
+            [*facing, "export", str(out), "--out", str(out / "model.onnx")],
+            check=True,
+            env=environment,
+            stdout=stream,
+            stderr=stream,
+        )
+    estimator = PoseEstimator(out / "model.onnx", None, threads=1)
+    with (out / "metrics.csv").open(encoding="utf-8") as file:
+        curve = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+    result = {
+        "job": job.name,
+        "recipe": job.recipe,
+        "changes": changes,
+        "init": job.init,
+        "crops": job.crops,
+        "seconds": round(trained_s, 1),
+        "mb": round((out / "model.onnx").stat().st_size / 1e6, 2),
+        "curve": curve,
+        "sets": measure(estimator, pictures),
+    }
+    done.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(row_text(result), flush=True)
+    return result
+
+
+def measure(estimator: Any, pictures: Path) -> dict[str, Any]:
+    measured = {}
+    for name, folder in SETS.items():
+        figures = evaluate_set(load_reader(name), pictures / folder, estimator=estimator).figures
+        measured[name] = {key: figures[key] for key in KEPT if figures.get(key) is not None}
+    return measured
+
+
+def row_text(result: dict[str, Any]) -> str:
+    sets, curve = result["sets"], result.get("curve") or [{}]
+    figures = [
+        f"{result.get('crops', 0):>7,}",
+        f"{result.get('seconds', 0) / 60:5.1f}",
+        f"{curve[-1].get('front_deg', float('nan')):6.1f}",
+        f"{sets['aflw2000'].get('front_angle', float('nan')):6.2f}",
+        f"{sets['aflw2000'].get('mae', float('nan')):6.2f}",
+        f"{sets['drivface']['yaw']:6.2f}",
+        f"{sets['pointing04']['yaw']:6.2f}",
+    ]
+    return f"| {result['job']} | {' | '.join(figures)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--renders", type=Path, required=True, help="folder with train and val shards")
+    parser.add_argument("--pictures", type=Path, required=True, help="folder that holds the labelled sets")
+    parser.add_argument("--weights", type=Path, required=True, help="folder of ImageNet weights")
+    parser.add_argument("--work", type=Path, required=True, help="folder for runs")
+    parser.add_argument("--only", nargs="*", default=[""], help="jobs by the start of their names")
+    parser.add_argument("--workers", type=int, default=2, help="jobs side by side")
+    parser.add_argument(
+        "--results", type=Path, default=Path(__file__).parent / "results", help="folder of results"
+    )
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    chosen = [job for job in jobs(args.weights) if job.name.startswith(tuple(args.only))]
+    about = facts(threads=1)
+    where = {"renders": args.renders, "pictures": args.pictures, "work": args.work}
+    frontal = {"job": "always frontal", "sets": measure(AlwaysFrontal(), args.pictures)}
+    # A job that starts from another waits for it; all others run side by side.
+    first = [job for job in chosen if not job.init]
+    with ThreadPoolExecutor(args.workers) as pool:
+        results = list(pool.map(lambda job: run(job, **where), first))
+    results += [run(job, **where) for job in chosen if job.init]
+    print("| job | crops | min | val | AFLW2000 front | MAE | DrivFace yaw | Pointing'04 yaw |")
+    print("|---|---|---|---|---|---|---|---|")
+    for result in [frontal, *results]:
+        print(row_text(result))
+    print(save_result(about | {"jobs": [frontal, *results]}, suite="recipes", folder=args.results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""What `facing evaluate` prints and writes about measured sets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from facing.cli._shared import say
+from facing.output.sink import text_sink
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from facing.cli._evaluate.sets import LabelledSet
+    from facing.evaluation.run import Measured
+    from facing.runtime.card import Card
+
+SCHEMA = 1
+CURVES, WORST = Path("curves.png"), Path("worst.png")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which outputs were asked for."""
+
+    overlays: Path | None = None
+    styles: tuple[str, ...] = ("axes",)
+    plots: Path | None = None
+    worst: int | None = None
+    out: Path | None = None
+    html: Path | None = None
+
+
+def write_outputs(one: LabelledSet, measured: Measured, *, asked: Asked, single: bool) -> None:
+    """Write overlays, plots and the sheet of one set; with several sets each gets its own place."""
+    if asked.overlays is not None:
+        from facing.evaluation.drawn import write_overlays
+
+        folder = asked.overlays if single else asked.overlays / one.name
+        count = write_overlays(measured.run, folder, styles=asked.styles)
+        say(f"{count} pictures drawn in {folder}")
+    if asked.plots is not None:
+        _plots(one, measured, folder=asked.plots)
+    if asked.worst is not None:
+        from facing.evaluation.drawn import worst_sheet
+        from facing.output.sink import save_picture
+
+        path = asked.out or WORST
+        path = path if single else path.with_stem(f"{path.stem}-{one.name}")
+        save_picture(worst_sheet(measured.run, count=asked.worst), path)
+        say(f"worst heads in {path}")
+
+
+def write_figures(
+    done: Sequence[tuple[LabelledSet, Measured]],
+    *,
+    about: dict[str, Any],
+    json_file: Path | None,
+    errors: Path | None,
+) -> None:
+    """Write --json, one flat object per set, and --errors, one row per head, where they are asked for."""
+    figures = [
+        {**own.figures, "name": one.name, **({"protocol": one.name} if one.protocol else {}), **about}
+        for one, own in done
+    ]
+    if json_file is not None:
+        write_json(json_file, figures[0] if len(figures) == 1 else {"schema": SCHEMA, "sets": figures})
+    if errors is not None:
+        rows = [{"set": one.name, **row} for one, own in done for row in own.heads]
+        write_json(errors, {"schema": SCHEMA, "heads": rows})
+
+
+def write_report(
+    done: Sequence[tuple[LabelledSet, Measured]],
+    *,
+    asked: Asked,
+    command: str,
+    card: Card | None,
+    predictions: Path | None,
+    notes: Sequence[str],
+) -> None:
+    """Write the HTML report, where one is asked for."""
+    if asked.html is None:
+        return
+    from facing.bench.machine import facts
+    from facing.evaluation.report import WORST as MANY
+    from facing.evaluation.report import About, Part, html_report
+
+    parts = [
+        Part(name=one.name, figures=own.figures, run=own.run, protocol=one.protocol) for one, own in done
+    ]
+    about = About(
+        command=command,
+        version=f"{version('facing')}, commit {facts(threads=1)['commit']}",
+        card=card,
+        predictions=None if predictions is None else predictions.name,
+        notes=tuple(notes),
+    )
+    with text_sink(asked.html) as stream:
+        stream.write(html_report(parts, about, worst=asked.worst or MANY))
+    say(f"report in {asked.html}")
+
+
+def draw_curves(files: Sequence[Path], *, out: Path | None, json_file: Path | None) -> None:
+    """Draw the cumulative error curves of several --errors files; numbers go to --json."""
+    from facing.evaluation.curves import LIMITS_DEG, curves_to_dict, read_curves
+    from facing.evaluation.plots import FORMATS, curve_figure, save_figure
+
+    path = out or CURVES
+    if path.suffix.lower() not in FORMATS:
+        raise typer.BadParameter(f"--out {path} is neither .png nor .svg")
+    curves = read_curves(files)
+    save_figure(curve_figure(curves), path)
+    numbers = curves_to_dict(curves)
+    if json_file is not None:
+        write_json(json_file, numbers)
+    shown = [limit for limit in LIMITS_DEG if limit in {5, 10, 15, 20, 30}]
+    print(f"share of heads within, by {numbers['error']} error: {', '.join(map(str, shown))} degrees")
+    for curve in curves:
+        print(f"  {curve.name:<22}" + "  ".join(f"{100 * share:5.1f} %" for share in curve.shares(shown)))
+    say(f"curves in {path}")
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON whole or not at all.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    with text_sink(path) as stream:
+        stream.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def _plots(one: LabelledSet, measured: Measured, *, folder: Path) -> None:
+    from facing.evaluation.errors import pose_errors
+    from facing.evaluation.plots import FORMATS, error_figure, histogram_figure, save_figure
+
+    errors = pose_errors(measured.run.outcomes)
+    for name, figure in (
+        ("errors", error_figure(errors, title=one.name)),
+        ("histogram", histogram_figure(errors, title=one.name)),
+    ):
+        for ending in FORMATS:
+            save_figure(figure, folder / f"{one.name}-{name}{ending}")
+    say(f"plots in {folder}")

@@ -1,0 +1,158 @@
+"""What is measured, on what: sets and protocols as they are typed, models and predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from facing.datasets.sample import load_reader
+from facing.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from facing.crop import CropSpec
+    from facing.datasets.sample import Reader
+    from facing.evaluation.orientation import OrientationEstimator
+    from facing.evaluation.outcomes import Boxes
+    from facing.evaluation.predictions import Predictions
+    from facing.evaluation.protocol import Protocol
+    from facing.evaluation.run import Measured
+    from facing.evaluation.summary import Wanted
+    from facing.runtime.card import Card
+    from facing.runtime.estimator import PoseEstimator
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSet:
+    """One --data, --protocol or --select."""
+
+    name: str
+    folder: Path
+    reader: Reader
+    protocol: Protocol | None = None
+    crop: CropSpec | None = None
+    """In place of the model's own."""
+
+
+def labelled_sets(
+    data: Sequence[str], protocols: Sequence[str] = (), *, crop: CropSpec | None = None
+) -> list[LabelledSet]:
+    """Read NAME:DIR of every --data and --protocol, in this order.
+
+    Args:
+        data: sets.
+        protocols: they bring their own crop.
+        crop: of the sets.
+
+    Raises:
+        UnknownNameError: there is no such set or protocol.
+    """
+    sets = [LabelledSet(name, folder, load_reader(name), None, crop) for name, folder in map(_named, data)]
+    if protocols:
+        from facing.evaluation.protocol import load_protocol
+
+        for text in protocols:
+            name, folder = _named(text)
+            protocol = load_protocol(name)
+            reader = load_reader(protocol.reader)
+            sets.append(LabelledSet(name, folder, reader, protocol, protocol.crop))
+    return sets
+
+
+def model_measurer(
+    model: str | Path,
+    *,
+    detector: str | None,
+    detector_model: Path | None,
+    threads: int | None,
+    limit: int | None,
+    wanted: Wanted,
+) -> tuple[Callable[[LabelledSet], Measured], Card]:
+    """Open a model and give what measures it on a set, and its card.
+
+    Args:
+        model: a name or an .onnx file.
+        detector: finds the heads; None where the labelled boxes are used.
+        detector_model: weights of the detector.
+        threads: of one network call.
+        limit: of pictures.
+        wanted: figures beyond the usual ones.
+    """
+    from facing.evaluation.run import evaluate_set
+
+    first = _open(model, detector=detector, detector_model=detector_model, threads=threads, crop=None)
+
+    def measure(one: LabelledSet) -> Measured:
+        if detector is not None and one.protocol is not None and one.protocol.crop is not None:
+            raise typer.BadParameter(f"{one.name} fixes boxes and crop; leave --boxes detector out")
+        estimator = first
+        if one.crop is not None:
+            estimator = _open(
+                model, detector=detector, detector_model=detector_model, threads=threads, crop=one.crop
+            )
+        boxes: Boxes = "labels" if detector is None else "detector"
+        return evaluate_set(
+            one.reader,
+            one.folder,
+            estimator=estimator,
+            boxes=boxes,
+            limit=limit,
+            protocol=one.protocol,
+            wanted=wanted,
+        )
+
+    return measure, first.card
+
+
+def file_measurer(
+    predictions: Predictions, *, limit: int | None, wanted: Wanted
+) -> Callable[[LabelledSet], Measured]:
+    """Give what measures a file of predictions on a set."""
+    from facing.evaluation.run import evaluate_predictions
+
+    def measure(one: LabelledSet) -> Measured:
+        return evaluate_predictions(
+            one.reader,
+            one.folder,
+            predictions=predictions,
+            limit=limit,
+            protocol=one.protocol,
+            wanted=wanted,
+        )
+
+    return measure
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, colon, folder = text.partition(":")
+    if not (name and colon and folder):
+        raise typer.BadParameter(f"{text} is not NAME:DIR, such as aflw2000:pictures/AFLW2000")
+    return name, Path(folder)
+
+
+def _open(
+    model: str | Path,
+    *,
+    detector: str | None,
+    detector_model: Path | None,
+    threads: int | None,
+    crop: CropSpec | None,
+) -> PoseEstimator | OrientationEstimator:
+    from facing.evaluation.orientation import OrientationEstimator
+    from facing.runtime.detector import load_detector
+    from facing.runtime.estimator import PoseEstimator
+
+    finder = None
+    if detector is not None:
+        finder = load_detector(detector, model_file=detector_model, threads=threads)
+    try:
+        return PoseEstimator(model, finder, threads=threads, crop=crop)
+    except ModelError as error:
+        try:
+            return OrientationEstimator(model, finder, threads=threads, crop=crop)
+        except ModelError:
+            raise error from None

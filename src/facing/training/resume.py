@@ -1,0 +1,137 @@
+"""Run folders: whose run lies there, what it begins with, and what a resumed run takes over."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from facing.errors import RecipeError
+from facing.training.checkpoint import LAST, Checkpoint, load_checkpoint
+from facing.training.logs import METRICS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from torch import nn
+
+    from facing.training.recipe import Recipe
+
+SHOWN = 6
+"""Names in a list of what did not match; the number of all stands beside them."""
+
+
+def last_checkpoint(recipe: Recipe, *, out: Path, resume: bool) -> Checkpoint | None:
+    """Find what a run goes on from.
+
+    Args:
+        recipe: resolved; the run in `out` must be of the same.
+        out: run folder.
+        resume: whether a run may lie there.
+
+    Returns:
+        None where the run begins.
+
+    Raises:
+        RecipeError: `out` holds a run that is not to be resumed, or that of another recipe.
+        ModelError: the checkpoint is broken.
+    """
+    if not (out / LAST).exists():
+        return None
+    if not resume:
+        raise RecipeError(f"{out} holds a run already; add --resume or choose another --out")
+    last = load_checkpoint(out / LAST)
+    if last.digest != recipe.digest():
+        raise RecipeError(
+            f"{out} holds a run of another recipe or of data of another size; choose another --out"
+        )
+    return last
+
+
+def prepare_folder(recipe: Recipe, *, out: Path, fresh: bool) -> None:
+    """Write `recipe.json`, and take away what a run that ended before its first checkpoint left behind."""
+    out.mkdir(parents=True, exist_ok=True)
+    for part in out.glob(".*.part"):
+        part.unlink()
+    if fresh:
+        (out / METRICS).unlink(missing_ok=True)
+    story = {"recipe": recipe.to_dict(), "digest": recipe.digest()}
+    (out / "recipe.json").write_text(json.dumps(story, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Give the state of an optimiser as "NUMBER.KEY" -> tensor."""
+    return {
+        f"{number}.{key}": value
+        for number, state in optimizer.state_dict()["state"].items()
+        for key, value in state.items()
+        if value is not None
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    """Put back what `optimizer_tensors` gave."""
+    state: dict[str, Any] = optimizer.state_dict()
+    for name, value in tensors.items():
+        number, _, key = name.partition(".")
+        state["state"].setdefault(int(number), {})[key] = value
+    optimizer.load_state_dict(state)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a network took over from a file, by names of arrays.
+
+    Attributes:
+        taken: in both, of one shape.
+        missing: of the network, not in the file.
+        reshaped: in both, with the shapes here and there.
+        left: of the file, not in the network.
+    """
+
+    taken: tuple[str, ...]
+    missing: tuple[str, ...]
+    reshaped: tuple[str, ...]
+    left: tuple[str, ...]
+
+    def text(self, path: Path) -> str:
+        """Say it, one line per kind of mismatch."""
+        own = len(self.taken) + len(self.missing) + len(self.reshaped)
+        lines = [f"started from {path}: {len(self.taken)} of {own} arrays"]
+        for title, names in (
+            ("not in the file", self.missing),
+            ("of another shape", self.reshaped),
+            ("left over in the file", self.left),
+        ):
+            if names:
+                more = ", ..." if len(names) > SHOWN else ""
+                lines.append(f"  {title}: {len(names)}: {', '.join(names[:SHOWN])}{more}")
+        return "\n".join(lines)
+
+
+def start_from(network: nn.Module, path: Path) -> Start:
+    """Load the weights of a file wherever names and shapes agree.
+
+    Raises:
+        ModelError: there is no such checkpoint.
+        RecipeError: nothing agrees.
+    """
+    foreign = load_checkpoint(path).weights
+    own = network.state_dict()
+    taken = {
+        name: foreign[name] for name in own if name in foreign and foreign[name].shape == own[name].shape
+    }
+    if not taken:
+        raise RecipeError(f"{path} shares no weights with this recipe's network; choose another --init")
+    network.load_state_dict(taken, strict=False)
+    return Start(
+        taken=tuple(taken),
+        missing=tuple(name for name in own if name not in foreign),
+        reshaped=tuple(
+            f"{name} {tuple(own[name].shape)} here, {tuple(foreign[name].shape)} there"
+            for name in own
+            if name in foreign and name not in taken
+        ),
+        left=tuple(sorted(foreign.keys() - own.keys())),
+    )

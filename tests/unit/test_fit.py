@@ -1,0 +1,290 @@
+"""The trainer on a toy task: what it does to weights, what it writes, and what it survives."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from facing.errors import ModelError, RecipeError
+from facing.training.batches import Batches
+from facing.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from facing.training.fit import fit
+from facing.training.logs import Log
+from facing.training.processes import Machines
+from facing.training.resume import start_from
+from facing.training.run import share_of
+from facing.training.task import load_task
+from toy_training import install_toy, rows, toy_recipe
+
+
+@pytest.fixture(autouse=True)
+def _toy(monkeypatch):
+    install_toy(monkeypatch)
+
+
+def plain_loop(recipe, *, ranks=1):
+    """Descent by hand with momentum: the gradients of the parts of a batch, averaged."""
+    task = load_task("toy")
+    torch.manual_seed(recipe.seed)
+    network = task.network(recipe)
+    own = share_of(recipe, ranks=ranks)
+    source = task.source(own, None)
+    optim = recipe.optim
+    speed = {}
+    for step in range(optim.steps):
+        network.zero_grad()
+        for rank in range(ranks):
+            (task.loss(network, source(step * ranks + rank), own)["loss"] / ranks).backward()
+        with torch.no_grad():
+            for weight in network.parameters():
+                speed[weight] = speed.get(weight, 0) * optim.momentum + weight.grad
+                weight.sub_(optim.lr * (weight.grad + optim.momentum * speed[weight]))
+    return network.state_dict()
+
+
+PLAIN = {
+    "name": "sgd",
+    "nesterov": True,
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "warmup": 0.0,
+    "ema": 0.0,
+    "clip": 0.0,
+}
+
+
+def assert_same(weights, expected):
+    assert weights.keys() == expected.keys()
+    for name, value in weights.items():
+        torch.testing.assert_close(value, expected[name], msg=name)
+
+
+def test_it_is_the_plain_loop(tmp_path):
+    recipe = toy_recipe(optim=PLAIN | {"epochs": 0, "crops": 160, "epoch_crops": 48})
+    fit(recipe, data=tmp_path, out=tmp_path / "run")
+    last = load_checkpoint(tmp_path / "run" / "last.safetensors")
+    assert_same(last.weights, plain_loop(recipe))
+    assert [row["step"] for row in rows(tmp_path / "run")] == ["3", "6", "9", "10"]
+
+
+def test_two_processes_average_their_gradients(tmp_path):
+    trace = tmp_path / "trace"
+    trace.mkdir()
+    recipe = toy_recipe(
+        toy={"norm": False, "trace": str(trace)}, optim=PLAIN | {"epochs": 2, "freeze_epochs": 0}
+    )
+    lines = []
+    fit(
+        recipe,
+        data=tmp_path,
+        out=tmp_path / "run",
+        machines=Machines(devices=2, accelerator="cpu"),
+        report=lines.append,
+    )
+    seen = [
+        [json.loads(line) for line in (trace / f"{rank}.jsonl").read_text().splitlines()] for rank in (0, 1)
+    ]
+    assert len(seen[0]) == len(seen[1]) == 8  # two epochs of 64 pictures in steps of 16
+    assert [len(step["x"]) for step in seen[0]] == [8] * 8
+    drawn = [str(row) for steps in seen for step in steps for row in step["x"]]
+    assert len(set(drawn)) == 128  # no row twice, in neither process
+    assert [step["weights"] for step in seen[0]] == [step["weights"] for step in seen[1]]
+    assert len(lines) == 2  # one process speaks
+    last = load_checkpoint(tmp_path / "run" / "last.safetensors")
+    untraced = recipe.with_optim(recipe.optim.resolved(pictures=64)).model_copy(
+        update={"toy": recipe.toy.model_copy(update={"trace": ""})}
+    )
+    assert_same(last.weights, plain_loop(untraced, ranks=2))
+
+
+def test_what_a_process_raises_comes_out(tmp_path):
+    recipe = toy_recipe(optim=PLAIN | {"lr": 1e30, "freeze_epochs": 1})
+    with pytest.raises(RecipeError, match="is no number"):
+        fit(recipe, data=tmp_path, out=tmp_path / "run", machines=Machines(devices=2, accelerator="cpu"))
+
+
+def test_a_batch_must_divide(tmp_path):
+    with pytest.raises(RecipeError, match="16 cannot be divided over 3"):
+        fit(toy_recipe(), data=tmp_path, out=tmp_path / "run", machines=Machines(devices=3))
+
+
+def test_machines_must_know_each_other(tmp_path, monkeypatch):
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    with pytest.raises(RecipeError, match="no MASTER_ADDR"):
+        fit(toy_recipe(), data=tmp_path, out=tmp_path / "run", machines=Machines(nodes=2))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_missing_gpu_is_said(tmp_path):
+    with pytest.raises(RecipeError, match="--accelerator"):
+        fit(toy_recipe(), data=tmp_path, out=tmp_path / "run", machines=Machines(accelerator="gpu"))
+
+
+FROZEN = {"name": "adam", "freeze_epochs": 1, "ema": 0.9, "epochs": 6}
+
+
+@pytest.mark.parametrize("precision", ["32", "16-mixed"])
+def test_killed_it_resumes_as_if_it_had_not_been(tmp_path, precision):
+    """SIGKILL in the third epoch: the curve, the weights and the moments are those of the unbroken run."""
+    recipe = toy_recipe(toy={"slow_s": 0.05}, optim=FROZEN, precision=precision)
+    fit(recipe, data=tmp_path, out=tmp_path / "whole")
+    settings = json.dumps(recipe.to_dict())
+    code = (
+        "import json, sys; from pathlib import Path\n"
+        "from facing.training.fit import fit; from facing.training.recipe import recipe_from_dict\n"
+        "fit(recipe_from_dict(json.loads(sys.argv[1]), where='x'), data=Path(), out=Path(sys.argv[2]))"
+    )
+    out = tmp_path / "cut"
+    process = subprocess.Popen([sys.executable, "-c", code, settings, str(out)])
+    deadline = time.monotonic() + 120
+    while not (out / "metrics.csv").exists() or len(rows(out)) < 2:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    done = load_checkpoint(out / "last.safetensors").epoch
+    assert done in {1, 2, 3}  # the kill may come between the row and the checkpoint
+
+    lines = []
+    fit(recipe, data=tmp_path, out=out, resume=True, report=lines.append)
+    assert lines[0] == f"resumed at step {4 * done} of 24"
+    timeless = [
+        [{k: v for k, v in row.items() if k not in {"crops_per_s", "waiting_share"}} for row in rows(folder)]
+        for folder in (tmp_path / "whole", out)
+    ]
+    assert timeless[0] == timeless[1]
+    whole, cut = (load_checkpoint(folder / "last.safetensors") for folder in (tmp_path / "whole", out))
+    assert whole.best == cut.best
+    assert whole.scaler == cut.scaler
+    assert bool(cut.scaler) == (precision == "16-mixed")
+    for kind in ("weights", "raw", "optim"):
+        one, other = getattr(whole, kind), getattr(cut, kind)
+        assert one.keys() == other.keys()
+        assert all(value.equal(other[name]) for name, value in one.items())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to answer")
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_asked_to_stop_it_keeps_the_last_epoch(tmp_path, sign):
+    recipe = toy_recipe(optim={"epochs": 50})
+
+    def stop(line, *, lines=[]):  # noqa: B006 - counts the calls
+        lines.append(line)
+        if len(lines) == 2:
+            os.kill(os.getpid(), sign)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fit(recipe, data=tmp_path, out=tmp_path / "run", report=stop)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert load_checkpoint(tmp_path / "run" / "last.safetensors").epoch == 2
+    assert [row["epoch"] for row in rows(tmp_path / "run")] == ["1", "2"]
+
+
+def test_frozen_parts_wait_for_their_epoch(tmp_path):
+    recipe = toy_recipe(optim={"freeze_epochs": 1, "epochs": 2, "ema": 0.0, "name": "adam"}, keep_every=1)
+    fit(recipe, data=tmp_path, out=tmp_path / "run")
+    torch.manual_seed(recipe.seed)
+    start = load_task("toy").network(recipe).state_dict()
+    first, second = (
+        load_checkpoint(tmp_path / "run" / "epochs" / f"{n:03d}.safetensors").weights for n in (1, 2)
+    )
+    assert first["stem.weight"].equal(start["stem.weight"])
+    assert not first["body.2.weight"].equal(start["body.2.weight"])
+    assert not second["stem.weight"].equal(start["stem.weight"])
+    # The moments of the others are kept over the change: 8 steps, of which the stem made 4.
+    optim = load_checkpoint(tmp_path / "run" / "last.safetensors").optim
+    assert sorted({int(value) for name, value in optim.items() if name.endswith(".step")}) == [4, 8]
+
+
+def test_every_second_epoch_is_kept_and_the_best_is_one_of_all(tmp_path):
+    best = fit(toy_recipe(optim={"epochs": 5}, keep_every=2), data=tmp_path, out=tmp_path / "run")
+    kept = sorted(path.name for path in (tmp_path / "run" / "epochs").iterdir())
+    assert kept == ["002.safetensors", "004.safetensors"]
+    errors = {row["epoch"]: float(row["error"]) for row in rows(tmp_path / "run")}
+    story = load_checkpoint(best)
+    assert errors[str(story.epoch)] == min(errors.values())
+    assert not list((tmp_path / "run").glob(".*"))
+
+
+def test_epochs_are_passes_through_the_data(tmp_path):
+    recipe = toy_recipe(toy={"pictures": 70}, optim={"epochs": 3})
+    best = fit(recipe, data=tmp_path, out=tmp_path / "run")
+    resolved = load_checkpoint(best).recipe["optim"]
+    # 70 pictures are 4 whole batches of 16.
+    assert (resolved["epochs"], resolved["crops"], resolved["epoch_crops"]) == (3, 192, 64)
+    assert [row["step"] for row in rows(tmp_path / "run")] == ["4", "8", "12"]
+    fit(recipe, data=tmp_path, out=tmp_path / "run", resume=True)
+    with pytest.raises(RecipeError, match="data of another size"):
+        fit(toy_recipe(toy={"pictures": 90}), data=tmp_path, out=tmp_path / "run", resume=True)
+
+
+def test_labels_out_of_range_are_counted(tmp_path):
+    lines = []
+    recipe = toy_recipe(toy={"limit": 2.0}, optim={"epochs": 1})
+    fit(recipe, data=tmp_path, out=tmp_path / "run", report=lines.append)
+    source = load_task("toy").source(recipe, None)
+    outside = sum(int((source(step)["y"].abs() > 2).sum()) for step in range(4))
+    assert 0 < outside < 64
+    assert lines[-1] == f"{outside} of 64 labels lie outside the head's range and were clipped"
+
+
+def test_a_loss_that_is_no_number_ends_it(tmp_path):
+    with pytest.raises(RecipeError, match=r"lower optim\.lr"):
+        fit(toy_recipe(optim=PLAIN | {"lr": 1e30}), data=tmp_path, out=tmp_path / "run")
+
+
+def test_start_says_what_did_not_match(tmp_path):
+    theirs = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4), nn.Linear(4, 1))
+    save_checkpoint(tmp_path / "x.safetensors", Checkpoint(theirs.state_dict(), recipe={}, digest="", step=1))
+    ours = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 1))
+    start = start_from(ours, tmp_path / "x.safetensors")
+    assert ours[0].weight.equal(theirs[0].weight)
+    assert start.text(tmp_path / "x.safetensors").splitlines() == [
+        f"started from {tmp_path / 'x.safetensors'}: 2 of 6 arrays",
+        "  not in the file: 2: 3.weight, 3.bias",
+        "  of another shape: 2: 1.weight (5, 3) here, (4, 3) there, 1.bias (5,) here, (4,) there",
+        "  left over in the file: 2: 2.bias, 2.weight",
+    ]
+    with pytest.raises(RecipeError, match="shares no weights"):
+        start_from(nn.Linear(7, 7), tmp_path / "x.safetensors")
+    with pytest.raises(ModelError, match="does not exist"):
+        start_from(ours, tmp_path / "none.safetensors")
+
+
+def test_tensorboard_holds_the_figures(tmp_path):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    fit(toy_recipe(), data=tmp_path, out=tmp_path / "run", tensorboard=True)
+    read = events.EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    written = [(event.step, event.value) for event in read.Scalars("error")]
+    assert written == [
+        (int(row["step"]), pytest.approx(float(row["error"]), rel=1e-4)) for row in rows(tmp_path / "run")
+    ]
+
+
+def test_rows_may_gain_columns_and_lose_what_was_ahead(tmp_path):
+    log = Log(tmp_path, step=0)
+    log.add({"step": 1, "a": 2})
+    log.add({"step": 2, "a": 3, "b": 4})
+    assert (tmp_path / "metrics.csv").read_text() == "step,a,b\n1,2,\n2,3,4\n"
+    Log(tmp_path, step=1)
+    assert (tmp_path / "metrics.csv").read_text() == "step,a,b\n1,2,\n"
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_batches_come_in_order_whoever_makes_them(threads):
+    def source(number):
+        time.sleep(0.002 * (number % 3))
+        return {"number": torch.tensor(number)}
+
+    with Batches(source, first=4, steps=11, epoch_steps=4, threads=threads, rank=1, ranks=2) as batches:
+        epochs = [[int(batch["number"]) for batch in batches] for _ in range(2)]
+    assert epochs == [[9, 11, 13, 15], [17, 19, 21]]
+    assert batches.waited_s > 0
