@@ -66,12 +66,12 @@ def jobs(weights: Path) -> list[Job]:
     mobilenet = str((weights / "mobilenet_v2-imagenet.npz").resolve())
     squeezenet = str((weights / "squeezenet1_1-imagenet.npz").resolve())
     rows = [
-        ("mobilenet-224", 6_400, 5e-4, mobilenet),
-        ("mobilenet-128", 14_400, 5e-4, mobilenet),
-        ("mobilenet-half-224", 9_600, 2e-3, ""),
-        ("mobilenet-half-128", 25_600, 2e-3, ""),
-        ("squeezenet-128", 48_000, 5e-4, squeezenet),
-        ("shufflenet-160", 19_200, 2e-3, ""),
+        ("mobilenet-224", 4_800, 5e-4, mobilenet),
+        ("mobilenet-128", 9_600, 5e-4, mobilenet),
+        ("mobilenet-half-224", 6_400, 2e-3, ""),
+        ("mobilenet-half-128", 19_200, 2e-3, ""),
+        ("squeezenet-128", 38_400, 5e-4, squeezenet),
+        ("shufflenet-160", 12_800, 2e-3, ""),
     ]
     published = [
         Job(
@@ -86,12 +86,12 @@ def jobs(weights: Path) -> list[Job]:
         for mode in ("reg", "cls", "sord")
     ]
     heads = [
-        Job(f"head-{name}", "compare-heads", 76_800, 2e-3, batch=128, changes=(f"head={table}",))
+        Job(f"head-{name}", "compare-heads", 51_200, 2e-3, batch=128, changes=(f"head={table}",))
         for name, table in {
             "vector": '{name="vector"}',
             "vector_bins": '{name="vector_bins"}',
             "vector_soft_bins-squared": '{name="vector_soft_bins"}',
-            "vector_soft_bins-compat": '{name="vector_soft_bins", compat=true}',
+            "vector_soft_bins-compat": '{name="vector_soft_bins", compat=true, metric="log", soft_loss="bce"}',
             "euler_bins": '{name="euler_bins"}',
             "euler_multibin": '{name="euler_multibin"}',
             "rotation_6d": '{name="rotation_6d"}',
@@ -100,20 +100,20 @@ def jobs(weights: Path) -> list[Job]:
     ]
     small = ("crop.side=128", *DENSE)
     pyramid = [
-        Job("pyramid-dad3dheads", "pyramid-dad3dheads", 12_800, 1e-3, changes=small),
-        Job("pyramid-300w-lp", "pyramid-300w-lp", 6_400, 3e-4, init="pyramid-dad3dheads", changes=small),
-        Job("pyramid-biwi", "pyramid-biwi", 3_200, 1e-4, init="pyramid-300w-lp", changes=small),
+        Job("pyramid-dad3dheads", "pyramid-dad3dheads", 9_600, 1e-3, changes=small),
+        Job("pyramid-300w-lp", "pyramid-300w-lp", 4_800, 3e-4, init="pyramid-dad3dheads", changes=small),
+        Job("pyramid-biwi", "pyramid-biwi", 2_400, 1e-4, init="pyramid-300w-lp", changes=small),
         Job(
             "pyramid-rotation_6d",
             "pyramid-dad3dheads",
-            12_800,
+            9_600,
             1e-3,
             changes=(*small, 'head={name="rotation_6d"}'),
         ),
         Job(
             "pyramid-pool-rotation_6d",
             "pyramid-dad3dheads",
-            12_800,
+            9_600,
             1e-3,
             changes=(*small, 'head={name="rotation_6d"}', "model.neck=pool"),
         ),

@@ -1,12 +1,13 @@
 """Every backbone and variant keeps the backbone contract."""
 
+import sys
 from importlib.util import find_spec
 
 import pytest
 import torch
 
 from facing import registry
-from facing.errors import RecipeError, UnknownNameError
+from facing.errors import MissingExtraError, RecipeError, UnknownNameError
 from facing.models.contracts import Normalisation, build_backbone, check_side, load_backbone
 from facing.models.settings import ModelSettings
 
@@ -135,3 +136,9 @@ def test_models_of_timm_with_one_side_say_so():
     # Its own maps have the channels last.
     backbone = built_without_numbers("timm", model.variant)
     assert shapes(backbone, 224) == [(2, 96, 56, 56), (2, 192, 28, 28), (2, 384, 14, 14), (2, 768, 7, 7)]
+
+
+def test_without_timm_its_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(MissingExtraError, match=r"facing\[train\]"):
+        build_backbone("timm", variant="resnet18")

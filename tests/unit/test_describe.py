@@ -1,6 +1,7 @@
 """`facing models describe` counts what is there and says what it means."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,12 @@ def test_graph_and_recipe_of_shipped_weights_cost_the_same(name):
     assert bool(graph.note) == (times == 2)
     assert [out.name for out in graph.outputs] == list(card.outputs)
     assert [out.shape for out in graph.outputs] == [out.shape for out in network.outputs]
+
+
+def test_without_onnx_the_card_is_still_printed(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert run("small") == 0
+    said = capsys.readouterr()
+    assert 'pip install "facing[export]"' in said.err
+    assert "name: small-1" in said.out
+    assert "multiply-adds" not in said.out

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from facing.datasets.orientation_classes import BETWEEN, ORIENTATIONS
-from facing.datasets.readers import pointing04, shards
+from facing.datasets.readers import pointing04
 from facing.datasets.sample import LeftOut
 from facing.errors import DataError, PictureError
 from facing.geometry.azimuth import azimuth_deg
@@ -31,6 +31,7 @@ SourceName = Literal["renders", "pointing04", "fronts", "backs"]
 SIDE_PAN_DEG, SIDE_TILT_DEG = 45.0, 30.0
 FRONT_PAN_DEG = 30.0
 """Frontal poses of Pointing'04 that join the fronts, lest its one room mark the sides."""
+RENDERS_LICENCE = "rendered from CC0 and MIT material"
 OWN_LICENCE = "of its owner, not stated"
 
 
@@ -73,7 +74,7 @@ def render_candidates(folder: Path, *, rule: ClassRule, left_out: Counter[str]) 
                     person=person,
                     label=label,
                     file=path,
-                    licence=shards.READER.licence,
+                    licence=RENDERS_LICENCE,
                     box=(x0, y0, x1, y1),
                     rotation=rotation,
                 )
@@ -99,8 +100,8 @@ def pointing04_candidates(folder: Path, *, rule: ClassRule, left_out: Counter[st
             left_out["not among the poses of the published filter"] += 1
             continue
         label = _label(head.rotation, rule=rule, left_out=left_out)
-        # By nominal pan: at tilt 30 the azimuth of pan 45 is 45 as well, up to rounding.
-        if label == "front" and abs(pan) >= SIDE_PAN_DEG and rule.margin == 0:
+        # The published filter counts the border itself, pan 45, among the sides.
+        if abs(pan) == rule.front_max and rule.margin == 0:
             label = "side"
         if label:
             yield Candidate(

@@ -20,6 +20,13 @@ ETHNICITIES = ("african", "asian", "caucasian")
 # Pitch label, in the 300W-LP convention, of a head whose 68-point frame faces the camera squarely:
 # measured on the labels of AFLW2000 for a fit of all 68 points to the mean of the scan-derived identities.
 FRAME_PITCH_DEG = 2.1
+SKULL_MIDDLE = np.array([0.0, 7.50, 0.55])  # of the neutral head, dm
+# Hairline of the neutral head: azimuth in degrees -> height in dm. Forehead, corner, temple, sideburn, ear,
+# behind the ear, nape.
+_HAIRLINE = (
+    np.array([0, 25, 38, 48, 58, 66, 76, 84, 100, 110, 125, 180.0]),
+    np.array([7.98, 8.02, 7.98, 7.82, 7.66, 7.38, 7.26, 7.46, 7.46, 7.06, 6.80, 6.76]),
+)
 _BODY_VERTICES = 13380  # base mesh vertices that belong to the drawn body
 
 
@@ -166,10 +173,21 @@ class Shaper:
         """Ambient light, scalp, beard and inside of the mouth of each base vertex, (19158, 4)."""
         names = [str(n) for n in self._pack.array("regions/names")]
         weight = self._pack.array("regions/weight").astype(np.float32) / 255
+        inside = scalp_depth(self._pack.array("base/verts"))
+        scalp = weight[names.index("scalp")] * np.clip(inside / 0.12, 0, 1)
         beard = np.maximum(weight[names.index("beard")], weight[names.index("moustache")])
         return np.stack(
-            [ambient, weight[names.index("scalp")], beard, weight[names.index("inside_mouth")]], 1
+            [ambient, scalp, beard, weight[names.index("inside_mouth")]], 1
         ).astype(np.float32)
+
+
+def scalp_depth(rest: NDArray[np.floating[Any]]) -> Floats:
+    """How far inside the hairline positions of the neutral head lie, (N,), dm of height; negative outside.
+
+    The scalp region of the base mesh reaches down to the brows; this is where hair really begins.
+    """
+    azimuth = np.degrees(np.arctan2(rest[:, 0], rest[:, 2] - SKULL_MIDDLE[2]))
+    return np.asarray(rest[:, 1] - np.interp(np.abs(azimuth), *_HAIRLINE), np.float32)
 
 
 def frame_of(landmarks: Floats, *, mean: Floats) -> NDArray[np.float64]:
@@ -253,14 +271,14 @@ def sample_expression(rng: Generator) -> tuple[tuple[str, float], ...]:
     """Draw an expression as units and weights; one in five faces is neutral."""
     units: dict[str, float] = {}
     kind = rng.random()
-    if kind < 0.42:  # smiles: the commonest face on photographs
-        strength = rng.uniform(0.2, 0.95)
+    if kind < 0.52:  # smiles: the commonest face on photographs
+        strength = rng.uniform(0.25, 1.0)
         units["mouth-corner-puller"] = strength
-        if rng.random() < 0.6:
-            units["mouth-upward-retraction"] = strength * rng.uniform(0.2, 0.8)
-            units["mouth-part-later"] = rng.uniform(0, 0.5)
-    elif kind < 0.62:  # speech, surprise
-        units["mouth-open"] = rng.uniform(0.05, 0.65)
+        if rng.random() < 0.65:  # with teeth
+            units["mouth-upward-retraction"] = strength * rng.uniform(0.4, 1.0)
+            units["mouth-part-later"] = rng.uniform(0.1, 0.6)
+    elif kind < 0.68:  # speech, surprise
+        units["mouth-open"] = rng.uniform(0.02, 0.7) ** 1.3
         units[str(rng.choice(["mouth-eversion", "mouth-protusion", "mouth-retraction"]))] = rng.uniform(
             0, 0.5
         )
@@ -277,7 +295,7 @@ def sample_expression(rng: Generator) -> tuple[tuple[str, float], ...]:
         units[f"eyebrows-left-{brow}"] = strength
         units[f"eyebrows-right-{brow}"] = strength * rng.uniform(0.6, 1.0)
     if rng.random() < 0.35:
-        closed = rng.uniform(0.1, 1.0)
+        closed = rng.uniform(0.05, 0.45) if rng.random() < 0.7 else rng.uniform(0.5, 1.0)
         units["eye-left-closure"] = closed
         units["eye-right-closure"] = closed
     return tuple((unit, float(weight)) for unit, weight in units.items())

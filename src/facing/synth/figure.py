@@ -84,6 +84,14 @@ def topology(
 
 
 @dataclass(frozen=True, slots=True)
+class Strands:
+    """How a surface is cut into hair by its shader."""
+
+    whorl: tuple[float, float, float, float]  # where strands part, mesh axes, and strands per radian
+    hairline: tuple[float, float, float, float]  # dm lost at front and top, raggedness in dm, curliness 0..1
+
+
+@dataclass(frozen=True, slots=True)
 class Material:
     """How a part takes light. Colours are linear RGB."""
 
@@ -94,6 +102,10 @@ class Material:
     layer: Literal["opaque", "cut", "strands", "glass"] = "opaque"
     two_sided: bool = False
     skin: str | None = None  # name of a skin: head and body textures together
+    strands: Strands | None = None  # drawn as hair
+    plain: float = 0.0  # how much of a texture's colour is taken out, 0..1; its light and dark stay
+    second: tuple[float, float, float] = (1.0, 1.0, 1.0)  # colour of the stripes
+    pattern: tuple[float, float, float] = (0.0, 0.0, 0.0)  # stripes per dm across and down, their share
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +118,8 @@ class Part:
     material: Material
     paint: Floats | None = None  # (P, 4): ambient light, scalp, beard, inside of mouth
     visible: NDArray[np.bool_] | None = None  # (T,), None draws all
+    normals: Floats | None = None  # (P, 3), None takes those of the surface
+    shadow: bool = True  # whether it throws shadows
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Light:
     key_colour: Floats  # (3,), irradiance over pi at normal incidence
     exposure: float
     infrared: bool
+    pupil: float = 0.0  # how brightly the pupils throw the lamp back, 0..1
 
 
 def harmonics_of(directions: Floats) -> Floats:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facing.synth.colours import cloth
 from facing.synth.figure import Material, Part, topology
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def sample_occluder(rng: Generator, *, figure: Figure, stance: Stance, pack: Pac
     reach = 1.05 + (0.15 if hand else 0.5) * rng.random()
     reach *= float(np.ptp(figure.head_points[:, 2])) / 2
     spot = centre + place / np.linalg.norm(place) * reach * [0.85, 1.15, 1.0]
-    positions = shape.positions @ _random_turn(rng).T + spot
+    turn = _laid_flat(rng, shape.positions, towards=place) if hand else _random_turn(rng)
+    positions = shape.positions @ turn.T + spot
     shares = np.tile(np.array([1, 0], np.float32), (len(positions), 1))
     return Occluder(name, replace(shape, positions=positions.astype(np.float32), shares=shares))
 
@@ -61,6 +63,27 @@ def _random_turn(rng: Generator) -> NDArray[np.float64]:
     return np.asarray(q * np.linalg.det(q), np.float64)
 
 
+def _laid_flat(
+    rng: Generator, points: Floats, *, towards: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Turn a hand so that its flat side lies against the head: fingers do not go through cheeks."""
+    thin = np.linalg.svd(points - points.mean(0), full_matrices=False)[2][2]
+    thin = thin * rng.choice([-1.0, 1.0])
+    a = _random_turn(rng)
+    out = towards / np.linalg.norm(towards) + rng.normal(0, 0.15, 3)
+    out /= np.linalg.norm(out)
+    first = np.stack([thin, *_plane(thin, a[0])])
+    second = np.stack([out, *_plane(out, a[1])])
+    return np.asarray(second.T @ first, np.float64)
+
+
+def _plane(normal: NDArray[np.floating], other: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Two unit vectors that make a right-handed frame with a normal."""
+    u = np.cross(normal, other)
+    u /= np.linalg.norm(u)
+    return u, np.cross(normal, u)
+
+
 def _slab(rng: Generator, *, name: str) -> Part:
     size = np.array([0.75, 1.5, 0.09]) if name == "phone" else rng.uniform(0.3, 1.7, 3)
     corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * size / 2
@@ -68,8 +91,8 @@ def _slab(rng: Generator, *, name: str) -> Part:
     sheets = corners[quads].reshape(-1, 3)  # corners of their own: flat sides
     faces = np.arange(24).reshape(6, 4)
     mesh = topology("slab", faces=faces, faces_uv=faces, uv=np.zeros((24, 2), np.float32), positions=24)
-    colour = rng.beta(0.5, 0.9, 3) * (0.1 if name == "phone" and rng.random() < 0.7 else 0.8)
-    look = Material(tint=(float(colour[0]), float(colour[1]), float(colour[2])), gloss=0.5, two_sided=True)
+    black = name == "phone" and rng.random() < 0.7
+    look = Material(tint=(0.01, 0.01, 0.012) if black else cloth(rng), gloss=0.5, two_sided=True)
     return Part(
         topology=mesh,
         positions=sheets.astype(np.float32),

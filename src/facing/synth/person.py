@@ -9,7 +9,9 @@ import numpy as np
 
 from facing.synth.body import Identity, Shaper, frame_of, sample_expression, sample_identity
 from facing.synth.figure import Figure, Material, Part, topology
-from facing.synth.wardrobe import Outfit, Tailor, sample_outfit
+from facing.synth.hair import Barber
+from facing.synth.tailor import Tailor, under_hat
+from facing.synth.wardrobe import Outfit, sample_outfit
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 # What lies further below the neck joint or to the side is cut off before drawing, in dm of an adult: vertices
 # cost time. The cut lies outside the frame but for strong leans.
-_CUT = {"portrait": (2.5, 2.6), "bust": (4.4, 3.6)}
+_CUT = {"portrait": (2.9, 3.2), "bust": (4.4, 3.6)}
 _ADULT_HEAD = 2.3  # dm from chin to crown
 
 
@@ -37,6 +39,7 @@ class PersonMaker:
         """
         self.pack = pack
         self._shaper = Shaper(pack)
+        self._barber = Barber(pack)
         self._tailor = Tailor(pack, shares=self._shaper.shares())
         self._head = self._shaper.head_vertices()
         self._deep, self._wide = _CUT[framing]
@@ -66,11 +69,21 @@ class PersonMaker:
         low, wide = neck[1] - self._deep * size, self._wide * size
         parts = [self._skin(rng, vertices=vertices, who=who, outfit=outfit)]
         gaze = rng.normal(0, 12, 2)
+        of_hair = rng.spawn(1)[0]
         for name, material in outfit.items.items():
-            part = self._tailor.fit(name, vertices=vertices, material=material)
+            part = self._tailor.fit(name, vertices=vertices, material=material, air=outfit.air.get(name, 0.0))
             if name.startswith("eyes"):
                 part = replace(part, positions=self._look(part.positions, vertices=vertices, gaze=gaze))
             parts.append(part)
+        if outfit.hairdo is not None:
+            hair = self._barber.grow(
+                outfit.hairdo, rng=of_hair, vertices=vertices, colour=outfit.hair_colour, gloss=0.2
+            )
+            hat = next((part for part in parts if part.topology.key == outfit.hat), None)
+            if hat is not None:
+                middle = vertices[self._head].mean(0)
+                hair = tuple(under_hat(part, hat=hat, middle=middle) for part in hair)
+            parts += hair
         beard = _beard_colour(rng, outfit=outfit)
         bearded = who.female < 0.5 and who.age > 0.42 and rng.random() < 0.42
         scalp = self._scalp(rng, who=who, outfit=outfit)
@@ -131,12 +144,14 @@ class PersonMaker:
 
     def _scalp(self, rng: Generator, *, who: Identity, outfit: Outfit) -> tuple[float, float, float, float]:
         """Colour under the hair: the textures paint cropped hair, which is right for shaved heads only."""
-        if outfit.hair == "none" and rng.random() < 0.5:
+        shaved = rng.random()
+        bald = 0.0 if outfit.hairdo is None else min(1.0, 2 * outfit.hairdo.bald + 2 * outfit.hairdo.front)
+        if outfit.hair == "none" and shaved < 0.5 or bald > 0.5:
             mean = self.pack.text("makehuman/skins.json")["skins"]
             some = next(v for v in mean.values() if v["ethnic"] == who.ethnicity)
             r, g, b = (float(c) ** 2.2 for c in some["face_mean_srgb"])
             return r, g, b, 0.85
-        return (*outfit.hair_colour, 0.6)
+        return (*outfit.hair_colour, 0.6 if outfit.hair == "none" else 0.85)
 
 
 def _beard_colour(rng: Generator, *, outfit: Outfit) -> tuple[float, float, float]:

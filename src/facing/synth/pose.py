@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # How far a neck turns against the chest, degrees: anatomy books give 70 to 90, 40 to 60 and 35 to 45.
 _NECK_LIMIT = np.array([65.0, 38.0, 32.0])
+_CHEST_PITCH = 28.0
 _FILL = {"portrait": (0.60, 0.64), "bust": (0.34, 0.46)}
 _SHIFT = {"portrait": (0.0, 0.0), "bust": (0.0, 0.19)}
 
@@ -36,14 +37,16 @@ class Stance:
 def sample_angles(rng: Generator) -> tuple[float, float, float]:
     """Draw yaw, pitch and roll in degrees: the full turn, with more weight near the front."""
     kind = rng.random()
-    if kind < 0.45:
+    if kind < 0.36:
         yaw = rng.normal(0, 35)
-    elif kind < 0.78:
+    elif kind < 0.54:
         yaw = rng.uniform(-110, 110)
+    elif kind < 0.78:  # profiles: networks are weakest there
+        yaw = rng.choice([-1, 1]) * rng.uniform(50, 115)
     else:
         yaw = rng.uniform(-180, 180)
-    pitch = rng.normal(0, 17) if rng.random() < 0.6 else rng.uniform(-70, 70)
-    roll = rng.normal(0, 12) if rng.random() < 0.62 else rng.uniform(-60, 60)
+    pitch = rng.normal(0, 17) if rng.random() < 0.68 else rng.uniform(-65, 65)
+    roll = rng.normal(0, 11) if rng.random() < 0.70 else rng.uniform(-60, 60)
     return float((yaw + 180) % 360 - 180), float(np.clip(pitch, -70, 70)), float(np.clip(roll, -60, 60))
 
 
@@ -66,7 +69,10 @@ def sample_stance(rng: Generator, *, figure: Figure, framing: str) -> Stance:
     """
     angles = np.array(sample_angles(rng))
     rotation = _turn(*angles)
-    relative = np.clip(rng.uniform(-0.2, 1.0, 3) * angles + rng.normal(0, 7, 3), -_NECK_LIMIT, _NECK_LIMIT)
+    relative = rng.uniform(-0.2, 1.0, 3) * angles + rng.normal(0, 7, 3)
+    # Chests lean less than heads, and a chest seen from far below shows where it was cut off.
+    relative[1] = np.clip(relative[1], angles[1] - _CHEST_PITCH, angles[1] + _CHEST_PITCH)
+    relative = np.clip(relative, -_NECK_LIMIT, _NECK_LIMIT)
     body_angles = angles - relative
     body = _turn(*body_angles)
     neck = _turn(*(angles - relative / 2))

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _SUPERSAMPLE = 1.5
 _SHADOW_SIDE = 384
 _NEAR, _FAR = 1.0, 60.0
+# The shaders write square roots of light; displays want its power of 1 / 2.2.
+_DISPLAY = np.round(255 * (np.arange(256) / 255) ** (2 / 2.2)).astype(np.uint8)
 _LAYERS = ("opaque", "cut", "strands", "glass")
 
 
@@ -67,7 +69,10 @@ class Renderer:
         self._drawn = round(side * _SUPERSAMPLE)
         self._pack = pack
         ctx = self._ctx
-        self._program: Any = ctx.program(vertex_shader=shaders.VERTEX, fragment_shader=shaders.FRAGMENT)
+        self._programs: dict[str, Any] = {
+            name: ctx.program(vertex_shader=shaders.VERTEX, fragment_shader=text)
+            for name, text in shaders.SURFACES.items()
+        }
         self._shadow: Any = ctx.program(
             vertex_shader=shaders.SHADOW_VERTEX, fragment_shader=shaders.SHADOW_FRAGMENT
         )
@@ -108,14 +113,15 @@ class Renderer:
                 self._ctx.buffer(reserve=24 * len(corner), dynamic=True),
             )
         static, moving = self._static[mesh.key]
-        normals = mesh.normals(part.positions)
+        normals = mesh.normals(part.positions) if part.normals is None else part.normals
         moving.write(
             np.concatenate([part.positions[corner], normals[corner]], 1).astype(np.float32).tobytes()
         )
         drawn = mesh.triangles if part.visible is None else mesh.triangles[part.visible]
         indices = self._ctx.buffer(np.ascontiguousarray(drawn, np.int32).tobytes())
         layout = [(moving, "3f 3f", "position", "normal"), (static, "2f 2f 4f", "uv", "share", "paint")]
-        vao = self._ctx.vertex_array(self._program, layout, indices)
+        program = self._programs[_surface(part)]
+        vao = self._ctx.vertex_array(program, layout, indices, skip_errors=True)
         shadow = self._ctx.vertex_array(
             self._shadow, [(moving, "3f 12x", "position"), (static, "8x 2f 16x", "share")], indices
         )
@@ -142,43 +148,53 @@ class Renderer:
         self._target.use()
         ctx.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
         ctx.enable(gl.DEPTH_TEST | gl.CULL_FACE)
-        program = self._program
-        program["bones"].write(bones)
-        program["projection"].write(_projection(stance).T.astype(np.float32).tobytes())
-        program["light_view"].write(light_view)
-        program["harmonics"].write(light.harmonics.astype(np.float32).tobytes())
-        program["key_direction"].value = tuple(light.key_direction)
-        program["key_colour"].value = tuple(light.key_colour)
-        program["exposure"].value = light.exposure
-        program["infrared"].value = light.infrared
-        program["beard"].value = self._figure.beard
-        program["scalp"].value = self._figure.scalp
-        program["picture"].value, program["skin_head"].value, program["shadow_map"].value = 0, 1, 2
+        shared: dict[str, Any] = {
+            "projection": _projection(stance).T.astype(np.float32).tobytes(),
+            "bones": bones,
+            "light_view": light_view,
+            "harmonics": light.harmonics.astype(np.float32).tobytes(),
+        }
+        for program in self._programs.values():
+            for name, value in shared.items():
+                _set(program, name, value)
+            _set(program, "key_direction", tuple(light.key_direction))
+            _set(program, "key_colour", tuple(light.key_colour))
+            _set(program, "exposure", light.exposure)
+            _set(program, "infrared", light.infrared)
+            _set(program, "beard", self._figure.beard)
+            _set(program, "scalp", self._figure.scalp)
+            _set(program, "picture", 0)
+            _set(program, "skin_head", 1)
+            _set(program, "shadow_map", 2)
         self._shadow_map.use(2)
         ctx.blend_func = gl.ONE, gl.ONE_MINUS_SRC_ALPHA
         for part, vao, _ in loaded:
-            self._draw_part(part, vao)
+            self._draw_part(part, vao, pupil=light.pupil)
         ctx.disable(gl.BLEND)
         self._target.depth_mask = True
         return Frame(pixels=self._read_pixels(), depth=self._read_depth())
 
-    def _draw_part(self, part: Part, vao: Any) -> None:
-        gl, ctx, program, look = self._gl, self._ctx, self._program, part.material
-        program["tint"].value = look.tint
-        program["opacity"].value = look.opacity
-        program["gloss"].value = look.gloss
-        program["two_sided"].value = look.two_sided or look.layer in {"strands", "cut"}
+    def _draw_part(self, part: Part, vao: Any, *, pupil: float) -> None:
+        gl, ctx, look = self._gl, self._ctx, part.material
+        program = self._programs[_surface(part)]
+        _set(program, "tint", look.tint)
+        _set(program, "opacity", look.opacity)
+        _set(program, "gloss", look.gloss)
+        _set(program, "two_sided", look.two_sided or look.layer in {"strands", "cut"})
         if look.skin is not None:
-            program["kind"].value = 2
             skins = self._skins()
-            program["head_rect"].value = tuple(skins["head_rect"])
+            _set(program, "head_rect", tuple(skins["head_rect"]))
             self._texture(skins["skins"][look.skin]["body"]).use(0)
             self._texture(skins["skins"][look.skin]["head"]).use(1)
+        elif look.strands is not None:
+            _set(program, "whorl", look.strands.whorl)
+            _set(program, "hairline", look.strands.hairline)
         elif look.texture is not None:
-            program["kind"].value = 1
+            _set(program, "plain", look.plain)
+            _set(program, "second", look.second)
+            _set(program, "pattern", look.pattern)
+            _set(program, "pupil", pupil if part.topology.key.startswith("eyes") else 0.0)
             self._texture(look.texture).use(0)
-        else:
-            program["kind"].value = 0
         if look.two_sided or look.layer in {"strands", "glass"}:
             ctx.disable(gl.CULL_FACE)
         else:
@@ -188,7 +204,7 @@ class Renderer:
             soft = kind in {2, 3}
             (ctx.enable if soft else ctx.disable)(gl.BLEND)
             self._target.depth_mask = not soft
-            program["pass_kind"].value = kind
+            _set(program, "pass_kind", kind)
             vao.render()
 
     def _draw_shadow(self, loaded: list[Loaded], *, bones: bytes, light_view: bytes) -> None:
@@ -201,7 +217,7 @@ class Renderer:
         self._shadow["light_view"].write(light_view)
         for part, _, shadow in loaded:
             thin = part.material.layer == "glass" or part.topology.key.startswith(("eye", "lash"))
-            if not thin:
+            if part.shadow and not thin:
                 shadow.render()
 
     def _light_view(self, stance: Stance, *, light: Light) -> bytes:
@@ -226,7 +242,7 @@ class Renderer:
         small = np.asarray(Image.fromarray(raw, "RGBa").resize((self.side, self.side), Image.Resampling.BOX))
         cover = small[..., 3:].astype(np.float32)
         colour = small[..., :3] * (255.0 / np.maximum(cover, 1.0))
-        return np.concatenate([np.clip(colour + 0.5, 0, 255), cover], -1).astype(np.uint8)
+        return np.concatenate([_DISPLAY[np.clip(colour + 0.5, 0, 255).astype(np.uint8)], small[..., 3:]], -1)
 
     def _read_depth(self) -> NDArray[np.float32]:
         raw = np.frombuffer(self._depth.read(alignment=4), np.float32).reshape(self._drawn, self._drawn)[::-1]
@@ -254,6 +270,27 @@ class Renderer:
 
 def _layer(item: Loaded) -> int:
     return _LAYERS.index(item[0].material.layer)
+
+
+def _surface(part: Part) -> str:
+    look = part.material
+    if look.skin is not None:
+        return "skin"
+    if look.strands is not None:
+        return "hair"
+    if look.texture is not None:
+        return "textured"
+    return "glass" if look.layer == "glass" else "plain"
+
+
+def _set(program: Any, name: str, value: Any) -> None:
+    """Give a program a value unless its surface has no use for it: compilers drop such uniforms."""
+    uniform = program.get(name, None)
+    if uniform is not None:
+        if isinstance(value, bytes):
+            uniform.write(value)
+        else:
+            uniform.value = value
 
 
 def _projection(stance: Stance) -> NDArray[np.float64]:

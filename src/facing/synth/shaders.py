@@ -47,63 +47,141 @@ void main() {
 """
 )
 
-FRAGMENT = """#version 330
-uniform sampler2D picture; uniform sampler2D skin_head; uniform sampler2DShadow shadow_map;
-uniform int kind;            // 0 plain, 1 textured, 2 skin
+_LOOK = """#version 330
+uniform sampler2DShadow shadow_map;
 uniform int pass_kind;       // 0 solid, 1 solid part of a cut-out, 2 soft rest of a cut-out, 3 glass
-uniform vec4 head_rect; uniform vec3 tint; uniform float opacity; uniform float gloss; uniform bool two_sided;
+uniform vec3 tint; uniform float opacity; uniform float gloss; uniform bool two_sided;
 uniform vec3 key_direction; uniform vec3 key_colour; uniform float exposure; uniform bool infrared;
-uniform vec4 beard; uniform vec4 scalp;
 in vec3 v_normal; in vec3 v_eye; in vec2 v_uv; in vec3 v_ambient; in vec3 v_shadow; in vec3 v_paint;
 in vec3 v_mesh; out vec4 colour;
 float hash(vec3 p) { return fract(sin(dot(p, vec3(12.9898, 78.233, 37.719))) * 43758.5453); }
-void main() {
-    vec3 albedo = tint; float alpha = opacity; float shine = gloss;
-    if (kind == 1) {
-        vec4 t = texture(picture, v_uv);
-        albedo *= pow(t.rgb, vec3(2.2)); alpha *= t.a;
-    } else if (kind == 2) {
-        vec2 r = (v_uv - head_rect.xy) / head_rect.zw;
-        bool in_head = all(greaterThan(r, vec2(0.0))) && all(lessThan(r, vec2(1.0)));
-        vec3 t = in_head ? texture(skin_head, r).rgb : texture(picture, v_uv).rgb;
-        albedo *= pow(t, vec3(2.2));
-        albedo = mix(albedo, scalp.rgb, v_paint.x * scalp.a);
-        float stubble = 0.55 + 0.45 * hash(floor(v_mesh * 60.0));
-        albedo = mix(albedo, beard.rgb, clamp(v_paint.y * beard.a * stubble * 1.2, 0.0, 0.93));
-        albedo *= 1.0 - 0.88 * v_paint.z;
-        shine *= 1.0 - v_paint.z;
-    }
-    if (pass_kind == 1 && alpha < 0.5) discard;
-    if (pass_kind == 2 && (alpha >= 0.5 || alpha < 0.03)) discard;
-    if (infrared) {
-        float bright = max(albedo.r, max(albedo.g, albedo.b));
-        albedo = vec3(kind == 2 ? mix(0.55, bright, 0.35) : mix(0.2, bright, 0.7));
-    }
+float hash1(float x) { return fract(sin(x * 91.3458) * 47453.5453); }
+// The sRGB curve without powers, which are the dearest instructions of a software rasteriser; within 0.01.
+vec3 linear(vec3 c) { return c * (c * (c * 0.305306 + 0.682171) + 0.012523); }
+float lit_at(vec3 p) {
+    return 0.5 * (texture(shadow_map, p + vec3(0.0018, 0.0008, -0.004))
+        + texture(shadow_map, p + vec3(-0.0018, -0.0008, -0.004)));
+}
+// Written as a square root; the renderer turns it into the display curve after the reduction.
+void show(vec3 radiance, float alpha) {
+    vec3 seen = sqrt(vec3(1.0) - exp(-exposure * radiance));
+    if (infrared) seen = vec3(dot(seen, vec3(0.3, 0.5, 0.2)));
+    colour = vec4(seen * alpha, alpha);
+}
+"""
+
+_LIGHT = """
+void lighten(vec3 albedo, float alpha, float shine, vec3 soft, vec3 glow) {
     vec3 n = normalize(v_normal);
     vec3 view = normalize(-v_eye);
     if (two_sided && dot(n, view) < 0.0) n = -n;
     float facing = dot(n, key_direction);
-    float lit = 0.0;
-    if (facing > -0.15) {
-        vec3 at = vec3(v_shadow.xy, v_shadow.z - 0.004);
-        vec2 texel = vec2(1.0 / 384.0);
-        lit = 0.25 * (texture(shadow_map, at + vec3(texel * vec2(0.7, 0.3), 0.0))
-            + texture(shadow_map, at + vec3(texel * vec2(-0.3, 0.7), 0.0))
-            + texture(shadow_map, at + vec3(texel * vec2(-0.7, -0.3), 0.0))
-            + texture(shadow_map, at + vec3(texel * vec2(0.3, -0.7), 0.0)));
-    }
-    // Light bleeds through skin: the edge of the shadow is softer and redder than that of cloth.
-    vec3 soft = kind == 2 ? vec3(0.20, 0.10, 0.06) : vec3(0.02);
+    float lit = lit_at(vec3(v_shadow));
     vec3 diffuse = max((vec3(facing) + soft) / (1.0 + soft), vec3(0.0)) * lit;
-    vec3 light = v_ambient + key_colour * diffuse;
-    vec3 half_way = normalize(view + key_direction);
     float power = mix(12.0, 90.0, gloss);
-    float spark = pow(max(dot(n, half_way), 0.0), power) * (power + 8.0) / 25.0 * shine * 0.05;
-    float rim = pow(1.0 - max(dot(n, view), 0.0), 4.0) * 0.35 * shine;
-    vec3 radiance = albedo * light + (spark * lit) * key_colour + rim * 0.3 * v_ambient;
-    vec3 seen = pow(vec3(1.0) - exp(-exposure * radiance), vec3(1.0 / 2.2));
-    if (infrared) seen = vec3(dot(seen, vec3(0.3, 0.5, 0.2)));
-    if (pass_kind == 0 || pass_kind == 1) alpha = 1.0;
-    colour = vec4(seen * alpha, alpha);
+    float spark = pow(max(dot(n, normalize(view + key_direction)), 0.0), power) * (power + 8.0) / 25.0;
+    float rim = 1.0 - max(dot(n, view), 0.0);
+    rim *= rim * shine;
+    vec3 radiance = albedo * (v_ambient + key_colour * diffuse) + (spark * shine * 0.05 * lit) * key_colour;
+    show(radiance + rim * rim * 0.1 * v_ambient + glow, alpha);
 }
 """
+
+_PLAIN = """
+void main() {
+    vec3 albedo = infrared ? vec3(mix(0.2, max(tint.r, max(tint.g, tint.b)), 0.7)) : tint;
+    lighten(albedo, pass_kind == 3 ? opacity : 1.0, gloss, vec3(0.02), vec3(0.0));
+}
+"""
+
+_GLASS = """
+void main() {
+    // A lens mirrors a bright window with a frame cross, as seen from where it points.
+    vec3 seen = reflect(normalize(v_eye), normalize(v_normal));
+    vec2 at = (seen.xy - key_direction.xy * vec2(0.8, 0.4)) / vec2(0.34, 0.24);
+    float pane = step(abs(at.x), 1.0) * step(abs(at.y), 1.0) * step(0.08, abs(at.x)) * gloss;
+    float bounce = pow(1.0 - abs(dot(normalize(v_normal), normalize(v_eye))), 3.0);
+    float mirror = clamp(0.55 * pane + 0.6 * bounce + 0.04, 0.0, 1.0);
+    vec3 sky = v_ambient * (0.7 + 2.0 * pane);
+    float alpha = opacity + (1.0 - opacity) * mirror;
+    show(mix(tint * v_ambient * opacity, sky, mirror) / max(alpha, 0.05), alpha);
+}
+"""
+
+_TEXTURED = """
+uniform sampler2D picture; uniform float plain; uniform float pupil;
+uniform vec3 second; uniform vec3 pattern;  // stripes per dm across and down, their share
+void main() {
+    vec4 t = texture(picture, v_uv);
+    float alpha = opacity * t.a;
+    if (pass_kind == 1 && alpha < 0.5) discard;
+    if (pass_kind == 2 && (alpha >= 0.5 || alpha < 0.03)) discard;
+    vec3 own = linear(t.rgb);
+    vec2 stripe = step(fract(v_mesh.xy * pattern.xy), vec2(pattern.z)) * sign(pattern.xy);
+    vec3 dye = mix(tint, second, dot(stripe, vec2(pattern.x * pattern.y > 0.0 ? 0.5 : 1.0)));
+    vec3 albedo = dye * mix(own, vec3(dot(own, vec3(0.3, 0.5, 0.2))), plain);
+    float glow = 0.0;
+    if (infrared) {
+        float bright = max(albedo.r, max(albedo.g, albedo.b));
+        glow = pupil * step(bright, 0.02);
+        albedo = vec3(mix(0.2, bright, 0.7));
+    }
+    lighten(albedo, pass_kind == 2 ? alpha : 1.0, gloss, vec3(0.02), glow * key_colour);
+}
+"""
+
+_SKIN = """
+uniform sampler2D picture; uniform sampler2D skin_head; uniform vec4 head_rect;
+uniform vec4 beard; uniform vec4 scalp;
+void main() {
+    vec2 r = (v_uv - head_rect.xy) / head_rect.zw;
+    bool in_head = all(greaterThan(r, vec2(0.0))) && all(lessThan(r, vec2(1.0)));
+    vec3 albedo = tint * linear(in_head ? texture(skin_head, r).rgb : texture(picture, v_uv).rgb);
+    albedo = mix(albedo, scalp.rgb, v_paint.x * scalp.a);
+    float stubble = 0.55 + 0.45 * hash(floor(v_mesh * 60.0));
+    albedo = mix(albedo, beard.rgb, clamp(v_paint.y * beard.a * stubble * 1.2, 0.0, 0.93));
+    albedo *= 1.0 - 0.88 * v_paint.z;
+    if (infrared) albedo = vec3(mix(0.55, max(albedo.r, max(albedo.g, albedo.b)), 0.35));
+    // Light bleeds through skin: the edge of the shadow is softer and redder than that of cloth.
+    lighten(albedo, 1.0, gloss * (1.0 - v_paint.z), vec3(0.20, 0.10, 0.06), vec3(0.0));
+}
+"""
+
+# Strands exist in the shader only: a surface is cut along them. paint: locks (1) or cap (0), share of the front;
+# uv of locks: strand number, root to tip; uv of the cap: share of the top, dm inside the hairline.
+_HAIR = """
+uniform vec4 whorl;     // where strands part, in mesh axes, and strands per radian
+uniform vec4 hairline;  // dm lost at the front and on the top, raggedness in dm, curliness
+void main() {
+    float along = 1.0 - v_uv.y; float keep; float strand;
+    vec3 p = v_mesh * 17.0;
+    float curl = sin(p.x + 2.0 * sin(p.y)) * sin(p.y * 1.1 + 2.0 * sin(p.z)) * sin(p.z + 2.0 * sin(p.x * 0.9));
+    if (v_paint.x > 0.5) {
+        float n = hash1(floor(v_uv.x));
+        strand = n;
+        keep = min(mix(0.45, 1.0, n) - along, 0.5 - 0.4 * along * along - abs(fract(v_uv.x) - 0.5));
+    } else {
+        float x = atan(v_mesh.x - whorl.x, v_mesh.z - whorl.z) * whorl.w + 1.5 * curl * hairline.w;
+        strand = mix(hash1(floor(x)), 0.5 + 0.7 * curl, hairline.w);
+        float inside = along - hairline.x * v_paint.y - hairline.y * v_uv.x;
+        float facing = dot(normalize(v_normal), normalize(-v_eye));
+        keep = min(inside - hairline.z * strand, facing - 0.30 * hash1(floor(x) + floor(v_mesh.y * 9.0)));
+    }
+    if (keep < 0.0) discard;
+    vec3 albedo = tint * mix(0.55, 1.45, strand);
+    if (infrared) albedo = vec3(mix(0.16, max(albedo.r, max(albedo.g, albedo.b)), 0.8));
+    lighten(albedo, 1.0, gloss * (0.3 + strand), vec3(0.25), vec3(0.0));
+}
+"""
+
+# One program for each kind of surface: a software rasteriser pays for both sides of every branch.
+SURFACES = {
+    name: _LOOK + _LIGHT + main
+    for name, main in (
+        ("plain", _PLAIN),
+        ("glass", _GLASS),
+        ("textured", _TEXTURED),
+        ("skin", _SKIN),
+        ("hair", _HAIR),
+    )
+}

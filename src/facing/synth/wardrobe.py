@@ -1,43 +1,39 @@
-"""What people wear and grow: hair, brows, eyes, teeth, clothes, hats, glasses, masks, fitted to a body."""
+"""What people wear and grow: hair, brows, eyes, teeth, clothes, hats, glasses, masks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facing.synth.figure import Material, Part, Topology, topology
+from facing.synth.colours import cloth, sample_hair_colour, tint, triple
+from facing.synth.figure import Material
+from facing.synth.hairdo import Hairdo, sample_hairdo
 
 if TYPE_CHECKING:
     from numpy.random import Generator
-    from numpy.typing import NDArray
 
     from facing.synth.assets import Pack
     from facing.synth.body import Identity
 
-    Floats = NDArray[np.float32]
+    Tags = dict[str, str | float | bool]
 
-_FILES = ("hair", "parts", "clothes", "extras")
-# Linear RGB of hair by people; weights follow world population more than a Western street does.
-_HAIR_COLOURS = {
-    "black": (0.012, 0.010, 0.009),
-    "dark": (0.032, 0.022, 0.016),
-    "brown": (0.080, 0.046, 0.026),
-    "light": (0.180, 0.105, 0.055),
-    "blond": (0.380, 0.260, 0.130),
-    "red": (0.200, 0.060, 0.025),
-    "grey": (0.300, 0.300, 0.300),
-    "white": (0.600, 0.590, 0.560),
-    "dyed": (0.150, 0.030, 0.120),
-}
-_HAIR_ODDS = {
-    "african": {"black": 0.8, "dark": 0.17, "brown": 0.03},
-    "asian": {"black": 0.75, "dark": 0.2, "brown": 0.05},
-    "caucasian": {"black": 0.15, "dark": 0.3, "brown": 0.27, "light": 0.13, "blond": 0.11, "red": 0.04},
-}
+_KINKY = {"african": 0.75, "asian": 0.03, "caucasian": 0.05}  # chance of tight curls
+_GROWN = 0.72  # of all hair is grown in code, the rest are meshes
 _ONLY_DARK = ("afro01",)  # its texture is too dark to be tinted fair
-_HELD_BY_HATS = ("short02", "short04", "short01")
+_HEADWEAR = {  # odds
+    "beanie": 0.16,
+    "cap_crown": 0.24,
+    "fedora": 0.05,
+    "fedora_cocked": 0.03,
+    "headscarf": 0.20,
+    "helmet": 0.07,
+    "hood": 0.13,
+    "swim_cap": 0.02,
+    "turban": 0.10,
+}
+_HIDES_HAIR = ("turban", "swim_cap", "headscarf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,48 +42,11 @@ class Outfit:
 
     items: dict[str, Material] = field(default_factory=dict)
     hair: str = "none"
+    hairdo: Hairdo | None = None  # grown in code; None wears the mesh named by hair, if any
     hair_colour: tuple[float, float, float] = (0.03, 0.02, 0.02)  # linear RGB
-    tags: dict[str, str | float | bool] = field(default_factory=dict)
-
-
-def sample_hair_colour(rng: Generator, *, who: Identity) -> tuple[str, tuple[float, float, float]]:
-    """Draw a natural (rarely dyed) hair colour, linear RGB."""
-    grey = float(np.interp(who.years, [35, 50, 75], [0.02, 0.3, 0.9]))
-    if rng.random() < grey:
-        name = "grey" if rng.random() < 0.65 else "white"
-    elif rng.random() < 0.03:
-        name = "dyed"
-    else:
-        odds = _HAIR_ODDS[who.ethnicity]
-        name = str(rng.choice(list(odds), p=np.array(list(odds.values())) / sum(odds.values())))
-    colour = np.array(_HAIR_COLOURS[name]) * np.exp(rng.normal(0, 0.25)) * np.exp(rng.normal(0, 0.06, 3))
-    return name, _triple(colour)
-
-
-def _triple(colour: NDArray[np.floating[Any]]) -> tuple[float, float, float]:
-    r, g, b = (float(c) for c in np.clip(colour, 0.003, 0.95))
-    return r, g, b
-
-
-def _linear(srgb: list[float]) -> NDArray[np.float64]:
-    return np.asarray(np.maximum(np.array(srgb), 0.02) ** 2.2, np.float64)
-
-
-def _cloth_tint(rng: Generator, *, mean_srgb: list[float]) -> tuple[float, float, float]:
-    """Scatter the colour of a printed cloth, or dye it any colour."""
-    if rng.random() < 0.6:
-        return _tint(_plain(rng), mean_srgb)
-    return _triple(rng.uniform(0.25, 1.4) * np.exp(rng.normal(0, 0.35, 3)))
-
-
-def _plain(rng: Generator) -> tuple[float, float, float]:
-    """Any cloth or plastic colour; dark and white ones are commonest."""
-    kind = rng.random()
-    if kind < 0.35:
-        return _triple(rng.uniform(0.01, 0.06) * np.exp(rng.normal(0, 0.2, 3)))
-    if kind < 0.5:
-        return _triple(rng.uniform(0.5, 0.85) * np.exp(rng.normal(0, 0.05, 3)))
-    return _triple(rng.beta(0.6, 1.2, 3) * 0.8)
+    hat: str = ""  # the item that hair must not come through
+    air: dict[str, float] = field(default_factory=dict)  # dm between some items and the skin
+    tags: Tags = field(default_factory=dict)
 
 
 def sample_outfit(rng: Generator, *, who: Identity, pack: Pack) -> Outfit:
@@ -97,188 +56,166 @@ def sample_outfit(rng: Generator, *, who: Identity, pack: Pack) -> Outfit:
         kind: [k for k, v in info.items() if v["category"] == kind]
         for kind in {v["category"] for v in info.values()}
     }
-    grown = who.age > 0.35
-    female = who.female > 0.5
-    items: dict[str, Material] = {}
-    tags: dict[str, str | float | bool] = {}
-    name, colour = sample_hair_colour(rng, who=who)
-    tags["hair_colour"] = name
+    # A generator for each trait: a new option of one leaves the others as they were.
+    of_face, of_hair, of_clothes, of_hats, of_glasses, of_extras = rng.spawn(6)
+    grown, female = who.age > 0.35, who.female > 0.5
+    name, colour = sample_hair_colour(of_hair, who=who)
+    tags: Tags = {"hair_colour": name}
+    items = _face(of_face, who=who, colour=colour, by=by, info=info)
+    items |= _clothes(of_clothes, female=female, by=by, info=info)
 
-    items["eyes_high"] = Material(
-        texture=str(rng.choice(info["eyes_high"]["textures"], p=_eye_odds(who))), gloss=0.9, layer="cut"
-    )
-    items[str(rng.choice(by["teeth"]))] = Material(texture="teeth.webp", tint=(1.5, 1.5, 1.45), gloss=0.5)
-    items["tongue01"] = Material(texture="tongue.webp")
-    brow = str(rng.choice(by["eyebrows"]))
-    dark = tuple(np.array(colour) * 0.7)
-    items[brow] = Material(
-        texture=info[brow]["texture"], tint=_tint(dark, info[brow]["texture_mean"]), layer="strands"
-    )
-    lash = "eyelashes01" if rng.random() < 0.75 else str(rng.choice(by["eyelashes"]))
-    items[lash] = Material(texture=info[lash]["texture"], tint=(0.3, 0.3, 0.3), layer="strands")
-
-    sex = "female" if female else "male"
-    suit = str(rng.choice([k for k in by["clothes"] if k.startswith(sex)]))
-    items[suit] = Material(
-        texture=info[suit]["texture"],
-        tint=_cloth_tint(rng, mean_srgb=info[suit]["texture_mean"]),
-        layer="cut",
-        two_sided=True,
-        gloss=0.03,
-    )
-
-    headwear = _headwear(rng, items=items, by=by, info=info)
+    headwear, worn, air = _headwear(of_hats, info=info)
+    items |= worn
     tags["headwear"] = headwear or "none"
-    hair = _hair(rng, female=female, grown=grown, headwear=headwear, by=by)
+    hair, hairdo = _hair(of_hair, who=who, headwear=headwear, by=by)
     if hair in _ONLY_DARK:
-        colour = _triple(np.minimum(colour, _HAIR_COLOURS["dark"]))
-    if hair != "none":
+        colour = triple(np.minimum(colour, (0.032, 0.022, 0.016)))
+    if hair in info:
         items[hair] = Material(
             texture=info[hair]["texture"],
-            tint=_tint(colour, info[hair]["texture_mean"]),
+            tint=tint(colour, info[hair]["texture_mean"], plain=0.85),
+            plain=0.85,
             layer="strands",
             two_sided=True,
-            gloss=0.25,
+            gloss=0.12,
         )
-    if grown and rng.random() < 0.24:
-        _glasses(rng, items=items, by=by, info=info, tags=tags)
-    if rng.random() < 0.05:
-        items["mask_surgical"] = Material(
-            tint=(0.4, 0.6, 0.72) if rng.random() < 0.5 else _plain(rng), two_sided=True, gloss=0.02
-        )
-        items["mask_loops"] = Material(tint=(0.8, 0.8, 0.8), two_sided=True)
-        tags["mask"] = True
-    if rng.random() < 0.04:
-        items["headphones"] = Material(tint=_plain(rng), two_sided=True, gloss=0.3)
-        tags["headphones"] = True
-    if rng.random() < 0.06:
-        items["scarf"] = Material(tint=_plain(rng), two_sided=True, gloss=0.02)
-    tags["hair"] = hair
-    return Outfit(items=items, hair=hair, hair_colour=colour, tags=tags)
+    tags["hair"] = f"grown_{hairdo.kind}" if hairdo else hair
+    if grown and of_glasses.random() < 0.26:
+        items |= _glasses(of_glasses, by=by, info=info, tags=tags)
+    items |= _extras(of_extras, tags=tags)
+    hat = "headscarf" if headwear == "hood" else headwear
+    return Outfit(items=items, hair=hair, hairdo=hairdo, hair_colour=colour, hat=hat, air=air, tags=tags)
 
 
-def _eye_odds(who: Identity) -> list[float]:
+def _face(
+    rng: Generator,
+    *,
+    who: Identity,
+    colour: tuple[float, float, float],
+    by: dict[str, list[str]],
+    info: dict[str, dict[str, Any]],
+) -> dict[str, Material]:
+    """Eyes, teeth, tongue, brows and lashes."""
     brown = 0.97 if who.ethnicity != "caucasian" else 0.5
-    return [brown * 0.75, brown * 0.25] + [(1 - brown) / 7] * 7
+    iris = [brown * 0.75, brown * 0.25] + [(1 - brown) / 7] * 7
+    brow = str(rng.choice(by["eyebrows"]))
+    lash = "eyelashes01" if rng.random() < 0.75 else str(rng.choice(by["eyelashes"]))
+    dark = triple(np.minimum(np.array(colour) * 0.7, 0.12))
+    white = float(rng.uniform(1.5, 2.4))
+    return {
+        "eyes_high": Material(
+            texture=str(rng.choice(info["eyes_high"]["textures"], p=iris)), gloss=0.9, layer="cut"
+        ),
+        str(rng.choice(by["teeth"])): Material(
+            texture="teeth.webp", tint=(white, white, 0.95 * white), gloss=0.4
+        ),
+        "tongue01": Material(texture="tongue.webp", tint=(0.7, 0.55, 0.55)),
+        brow: Material(
+            texture=info[brow]["texture"], tint=tint(dark, info[brow]["texture_mean"]), layer="strands"
+        ),
+        lash: Material(texture=info[lash]["texture"], tint=(0.3, 0.3, 0.3), layer="strands"),
+    }
 
 
-def _tint(wanted: tuple[float, ...], mean_srgb: list[float]) -> tuple[float, float, float]:
-    """What to multiply a texture with so that its mean becomes the wanted linear colour.
-
-    Very dark textures are not pulled up without limit: their noise would be amplified with them.
-    """
-    factor = np.clip(np.array(wanted) / _linear(mean_srgb), 0.05, 14.0)
-    return float(factor[0]), float(factor[1]), float(factor[2])
+def _clothes(
+    rng: Generator, *, female: bool, by: dict[str, list[str]], info: dict[str, dict[str, Any]]
+) -> dict[str, Material]:
+    """One outfit: as its texture has it, or with its folds and seams only, dyed plain, striped or checked."""
+    sex = "female" if female else "male"
+    suit = str(rng.choice([k for k in by["clothes"] if k.startswith(sex)]))
+    look = Material(
+        texture=info[suit]["texture"], layer="cut", two_sided=True, gloss=0.03, tint=triple(rng.uniform(0.6, 1.2, 3))
+    )
+    if rng.random() < 0.8:
+        mean = info[suit]["texture_mean"]
+        look = replace(look, plain=1.0, tint=tint(cloth(rng), mean, plain=1.0), second=(0.0, 0.0, 0.0))
+        wide = rng.uniform(1.5, 9.0)
+        kind = rng.random()
+        second = tint(cloth(rng), mean, plain=1.0)
+        share = float(rng.uniform(0.15, 0.5))
+        if kind < 0.14:
+            look = replace(look, second=second, pattern=(0.0, float(wide), share))
+        elif kind < 0.22:
+            look = replace(look, second=second, pattern=(float(wide), 0.0, share))
+        elif kind < 0.36:
+            look = replace(look, second=second, pattern=(float(wide), float(wide), share))
+    return {suit: look}
 
 
 def _headwear(
-    rng: Generator, *, items: dict[str, Material], by: dict[str, list[str]], info: dict[str, dict[str, Any]]
-) -> str:
-    if rng.random() > 0.15:
-        return ""
-    name = str(
-        rng.choice([*by["hat"], "headscarf", "headscarf", "cap_crown", "cap_crown", "beanie", "helmet"])
-    )
-    colour = _plain(rng)
+    rng: Generator, *, info: dict[str, dict[str, Any]]
+) -> tuple[str, dict[str, Material], dict[str, float]]:
+    """What covers the head, with what belongs to it, and how loosely."""
+    if rng.random() > 0.19:
+        return "", {}, {}
+    kind = str(rng.choice(list(_HEADWEAR), p=np.array(list(_HEADWEAR.values())) / sum(_HEADWEAR.values())))
+    name = "headscarf" if kind == "hood" else kind
     textures = info[name].get("textures")
-    items[name] = Material(
+    colour, second = cloth(rng), cloth(rng)
+    look = Material(
         texture=str(rng.choice(textures)) if textures else None,
         tint=(1.0, 1.0, 1.0) if textures else colour,
         two_sided=True,
-        gloss=0.6 if name == "helmet" else 0.02,
+        gloss=0.6 if kind == "helmet" else 0.02,
     )
+    worn = {name: look}
     for other in info[name].get("with") or []:
-        items[other] = Material(tint=colour, two_sided=True, gloss=0.02)
-    return name
-
-
-def _hair(rng: Generator, *, female: bool, grown: bool, headwear: str, by: dict[str, list[str]]) -> str:
-    if headwear in {"turban", "swim_cap", "headscarf", "helmet"}:
-        return "none"
-    if headwear:
-        return (
-            str(rng.choice([*_HELD_BY_HATS, "none"]))
-            if not female
-            else str(rng.choice(["none", "short03", "short01"]))
+        worn[other] = Material(
+            tint=second if kind == "cap_crown" and rng.random() < 0.3 else colour, two_sided=True, gloss=0.02
         )
-    if rng.random() < (0.02 if female else 0.13 if grown else 0.05):
-        return "none"
+    loose = float(rng.uniform(0.08, 0.22) if kind == "hood" else rng.uniform(0, 0.05))
+    return kind, worn, {item: loose for item in worn if kind in {"hood", "headscarf", "beanie", "turban"}}
+
+
+def _hair(
+    rng: Generator, *, who: Identity, headwear: str, by: dict[str, list[str]]
+) -> tuple[str, Hairdo | None]:
+    female, grown = who.female > 0.5, who.age > 0.35
+    shaved = rng.random() < (0.015 if female else 0.09 if grown else 0.03)
+    mesh = rng.random() > _GROWN
     short = [k for k in by["hair"] if k.startswith(("short", "afro", "bob01_cut", "ponytail01_cut"))]
-    return str(rng.choice(by["hair"] if female or rng.random() < 0.07 else short))
+    name = str(rng.choice(by["hair"] if female or rng.random() < 0.07 else short))
+    hairdo = sample_hairdo(rng, female=female, years=who.years, kinky=_KINKY[who.ethnicity])
+    if headwear in _HIDES_HAIR or shaved:
+        return "none", None
+    if headwear:  # hats press hair flat; meshes would come through them
+        hairdo = replace(hairdo, height=min(hairdo.height, 0.06), top=0.0, lift=min(hairdo.lift, 0.1))
+        return "grown", hairdo
+    return (name, None) if mesh else ("grown", hairdo)
 
 
 def _glasses(
-    rng: Generator,
-    *,
-    items: dict[str, Material],
-    by: dict[str, list[str]],
-    info: dict[str, dict[str, Any]],
-    tags: dict[str, str | float | bool],
-) -> None:
+    rng: Generator, *, by: dict[str, list[str]], info: dict[str, dict[str, Any]], tags: Tags
+) -> dict[str, Material]:
     frame = str(rng.choice(by["glasses"]))
-    items[frame] = Material(tint=_plain(rng), two_sided=True, gloss=0.6)
     dark = rng.random() < 0.3
-    opacity = float(rng.uniform(0.6, 0.97) if dark else rng.uniform(0.05, 0.25))
+    opacity = float(rng.uniform(0.6, 0.97) if dark else rng.uniform(0.03, 0.15))
+    coloured = rng.random() < 0.2
+    shade = cloth(rng)
+    black = triple(rng.uniform(0.01, 0.05) * np.ones(3))
+    worn = {frame: Material(tint=black if rng.random() < 0.6 else shade, two_sided=True, gloss=0.6)}
+    # How strongly a lens mirrors the window differs from day to day.
+    mirror = float(rng.beta(0.8, 1.2))
     for lens in info[frame]["with"]:
-        shade = _plain(rng) if rng.random() < 0.2 else (0.02, 0.02, 0.025)
-        items[lens] = Material(
-            tint=shade if dark else (0.6, 0.65, 0.7), opacity=opacity, layer="glass", gloss=1.0
-        )
+        colour = (0.6, 0.65, 0.7) if not dark else shade if coloured else (0.02, 0.02, 0.025)
+        worn[lens] = Material(tint=colour, opacity=opacity, layer="glass", gloss=mirror)
     tags["glasses"] = "sun" if dark else "clear"
+    return worn
 
 
-class Tailor:
-    """Fits items to a body; keeps what does not change between bodies."""
-
-    def __init__(self, pack: Pack, *, shares: Floats) -> None:
-        """Remember the pack and how base vertices follow head and neck, (19158, 2)."""
-        self._pack = pack
-        self._shares = shares
-        self._topologies: dict[str, Topology] = {}
-        self._item_shares: dict[str, Floats] = {}
-        self._file = {
-            item: file
-            for item in pack.text("makehuman/proxies.json")
-            for file in _FILES
-            if pack.has(f"{file}/{item}/ref")
-        }
-
-    def _array(self, item: str, key: str) -> NDArray[Any]:
-        return self._pack.array(f"{self._file[item]}/{item}/{key}")
-
-    def deleted(self, item: str) -> NDArray[np.integer[Any]]:
-        """Base vertices that lie hidden under an item; may be empty."""
-        name = f"{self._file[item]}/{item}/delete"
-        return self._pack.array(name) if self._pack.has(name) else np.empty(0, np.uint16)
-
-    def fit(self, item: str, *, vertices: Floats, material: Material) -> Part:
-        """Fit one item to a shaped body by the mhclo rule (asset README).
-
-        Args:
-            item: name in proxies.json.
-            vertices: base vertices of the body, (19158, 3).
-            material: how this person has it.
-        """
-        ref = self._array(item, "ref")
-        weights = self._array(item, "w")
-        scale = np.ones(3, np.float32)
-        for axis, (v1, v2, distance) in enumerate(self._array(item, "scale").astype(float)):
-            if distance:
-                scale[axis] = abs(vertices[int(v1), axis] - vertices[int(v2), axis]) / distance
-        positions = np.einsum("nk,nkj->nj", weights, vertices[ref]) + self._array(item, "off") * scale
-        if item not in self._topologies:
-            self._topologies[item] = topology(
-                item,
-                faces=self._array(item, "faces"),
-                faces_uv=self._array(item, "faces_uv"),
-                uv=self._array(item, "uv"),
-                positions=len(ref),
-            )
-            shares = np.clip(np.einsum("nk,nkj->nj", weights, self._shares[ref]), 0, 1)
-            self._item_shares[item] = shares.astype(np.float32)
-        return Part(
-            topology=self._topologies[item],
-            positions=positions.astype(np.float32),
-            shares=self._item_shares[item],
-            material=material,
-        )
+def _extras(rng: Generator, *, tags: Tags) -> dict[str, Material]:
+    """Masks, headphones and scarves."""
+    worn: dict[str, Material] = {}
+    mask, headphones, scarf, pale = rng.random(4)
+    colour, second, third = cloth(rng), cloth(rng), cloth(rng)
+    if mask < 0.06:
+        usual = (0.4, 0.6, 0.72) if pale < 0.35 else (0.75, 0.76, 0.78)
+        worn["mask_surgical"] = Material(tint=usual if pale < 0.6 else colour, two_sided=True, gloss=0.02)
+        worn["mask_loops"] = Material(tint=(0.8, 0.8, 0.8), two_sided=True)
+        tags["mask"] = True
+    if headphones < 0.05:
+        worn["headphones"] = Material(tint=second, two_sided=True, gloss=0.3)
+        tags["headphones"] = True
+    if scarf < 0.06:
+        worn["scarf"] = Material(tint=third, two_sided=True, gloss=0.02)
+    return worn

@@ -82,8 +82,8 @@ def build_optimizer(
     Args:
         groups: as `weight_groups` gives them.
         optim: kind and decay; rates are set anew at every step.
-        fused: one pass over the weights, six times as fast on a CPU. It unscales float16 gradients by itself,
-            which leaves no moment to clip them, so 16-mixed does without.
+        fused: one pass over the weights instead of one per operation. It unscales float16 gradients by
+            itself, which leaves no moment to clip them, so 16-mixed does without.
     """
     # Biases and normalisation are not decayed: their scale means something.
     parameters = [

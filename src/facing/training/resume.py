@@ -72,9 +72,16 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tenso
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
     """Put back what `optimizer_tensors` gave."""
+    import torch
+
     state: dict[str, Any] = optimizer.state_dict()
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     for name, value in tensors.items():
         number, _, key = name.partition(".")
+        weight = weights[int(number)]
+        if value.shape == weight.shape:
+            # Files hold rows first; fused optimisers go through memory and need the order of the weights.
+            value = torch.empty_like(weight, dtype=value.dtype).copy_(value)  # noqa: PLW2901
         state["state"].setdefault(int(number), {})[key] = value
     optimizer.load_state_dict(state)
 

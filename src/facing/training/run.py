@@ -127,7 +127,7 @@ class Run(lightning.LightningModule):  # type: ignore[misc] # Lightning is follo
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """Give the loss of one batch."""
-        torch.manual_seed(self.recipe.seed * 1_000_003 + self.step * self.ranks + self.rank)
+        _seed(self.recipe.seed * 1_000_003 + self.step * self.ranks + self.rank, device=self.device)
         rate = learning_rate(self.recipe.optim, self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * self.factors[group["part"]]
@@ -238,6 +238,13 @@ def share_of(recipe: Recipe, *, ranks: int) -> Recipe:
         return recipe
     sizes = {"batch": optim.batch // ranks, "crops": optim.steps * optim.batch}
     return recipe.with_optim(optim.model_copy(update=sizes))
+
+
+def _seed(seed: int, *, device: torch.device) -> None:
+    """Seed what draws on a device; torch.manual_seed walks all kinds of devices, milliseconds every time."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
 
 
 def _commit() -> str:
