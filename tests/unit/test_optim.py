@@ -20,6 +20,7 @@ from facing.training.optim import (
     weight_groups,
 )
 from facing.training.recipe import OptimSettings
+from facing.training.resume import optimizer_tensors, restore_optimizer
 
 
 def settings(**changes):
@@ -166,6 +167,37 @@ def test_a_network_without_parts_cannot_be_treated_by_parts():
         weight_groups(plain, settings(freeze_epochs=1))
     with pytest.raises(RecipeError, match="Linear has no parts"):
         weight_groups(plain, settings(groups={"head": 5.0}))
+
+
+def three_steps(network, optimizer, *, seed):
+    random = torch.Generator().manual_seed(seed)
+    for _ in range(3):
+        for weight in network.parameters():
+            weight.grad = torch.empty_like(weight).copy_(torch.randn(weight.shape, generator=random))
+        optimizer.step()
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_a_restored_optimiser_goes_on_as_it_would_have(network, name):
+    """Weights lie in the order that convolutions like, which files do not keep."""
+    network.to(memory_format=torch.channels_last)
+    optim = settings(name=name, lr=1e-3)
+    slow, resumed = copy.deepcopy(network), copy.deepcopy(network)
+    whole = build_optimizer(weight_groups(network, optim), optim)
+    three_steps(network, whole, seed=1)
+    saved = {key: value.clone().contiguous() for key, value in optimizer_tensors(whole).items()}
+    resumed.load_state_dict(network.state_dict())
+    three_steps(network, whole, seed=2)
+
+    again = build_optimizer(weight_groups(resumed, optim), optim)
+    restore_optimizer(again, saved)
+    three_steps(resumed, again, seed=2)
+    plain = build_optimizer(weight_groups(slow, optim), optim, fused=False)
+    for seed in (1, 2):
+        three_steps(slow, plain, seed=seed)
+    for key, value in network.state_dict().items():
+        assert value.equal(resumed.state_dict()[key]), key
+        torch.testing.assert_close(value, slow.state_dict()[key], msg=key)
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.9])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facing.cli import main
 from facing.datasets.orientation import OrientationJob, make_orientation
 from facing.datasets.orientation_classes import ClassRule
 from facing.datasets.sample import LeftOut, load_reader
@@ -235,3 +236,22 @@ def test_reader_refuses_a_broken_manifest(tmp_path):
     (tmp_path / "manifest.jsonl").write_text('{"file": "cat/1.png"}\n', encoding="utf-8")
     with pytest.raises(DataError, match="no manifest"):
         list(load_reader("class-folder").samples(tmp_path))
+
+
+def test_command_counts_and_tells_by_its_exit_code(renders, tmp_path, capsys):
+    backs = tmp_path / "backs"
+    backs.mkdir()
+    for number in range(3):
+        Image.new("RGB", (40, 40), (number, 40, 40)).save(backs / f"{number}.png")
+    (backs / "broken.png").write_bytes(b"no picture")
+    given = ["datasets", "make-orientation", "--out", str(tmp_path / "tree"), "--renders", str(renders)]
+    given += ["--backs", str(backs), "--detector", "whole-image", "--count", "20", "--side", "32"]
+    with pytest.raises(SystemExit) as left:
+        main(given)
+    assert left.value.code == 3
+    told = capsys.readouterr()
+    assert "train/front" in told.out
+    assert "broken.png failed" in told.err
+    with pytest.raises(SystemExit) as left:
+        main(["datasets", "make-orientation", "--out", str(tmp_path / "none")])
+    assert left.value.code == 2

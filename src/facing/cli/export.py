@@ -37,6 +37,10 @@ def export(
         typer.Option("--trained-on", help="NAME=LICENCE of what it was trained on, for the card."),
     ] = None,
     notes: Annotated[str, typer.Option("--notes", help="Free words for the card.")] = "",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Decode in another way than trained, such as head.top_k=5."),
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option("--threshold", help="Least score of a head; the one of the validation if not given."),
@@ -78,13 +82,17 @@ def export(
     figures = {path.stem: _figures(path) for path in measured or ()}
     found = load_checkpoint(checkpoint)
     if found.recipe["task"] == "detection":
+        if changes:
+            raise typer.BadParameter(
+                "--set changes how the head of a pose network decodes; this is a detector"
+            )
         release = DetectorRelease(
             name=name or str(found.recipe["name"]),
             score_threshold=found.figures.get("threshold", 0.5) if threshold is None else threshold,
             long_side=long_side,
             near_score_threshold=near_threshold,
             rise=rise,
-            data=tuple(rows),
+            data=tuple(rows or found.data),
             measured={"validation": found.figures, "steps": found.step, **figures},
             notes=notes,
         )
@@ -92,7 +100,8 @@ def export(
         assert card.detection is not None
         say(f"score threshold {card.detection.score_threshold:.3f}")
     else:
-        card = pose_card(checkpoint, name=name, data=rows, measured=figures, notes=notes)
+        told: dict[str, Any] = {"data": rows, "measured": figures, "notes": notes}
+        card = pose_card(checkpoint, name=name, changes=changes or (), **told)
         assert card.crop is not None
         crops = _crops(check, spec=card.crop) if check else None
         card = export_pose(checkpoint, out, card=card, pictures=crops, half=not full, mirror=mirror)

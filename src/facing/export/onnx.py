@@ -14,7 +14,7 @@ from facing.errors import MissingExtraError, ModelError
 from facing.export.card_file import write_model
 from facing.runtime.card import Card
 from facing.training.checkpoint import load_checkpoint
-from facing.training.recipe import recipe_from_dict
+from facing.training.recipe import changed_settings, recipe_from_dict
 from facing.training.task import load_task
 
 if TYPE_CHECKING:
@@ -50,30 +50,37 @@ def pose_card(
     data: Sequence[Mapping[str, str]] = (),
     measured: Mapping[str, Any] | None = None,
     notes: str = "",
+    changes: Sequence[str] = (),
 ) -> Card:
     """Fill in the card of a trained pose network.
 
     Args:
         checkpoint: a `.safetensors` file or run folder of `facing train`.
         name: of the weights, such as "small-1"; the recipe's where None.
-        data: what it was trained on, each {"name": ..., "licence": ...}.
+        data: what it was trained on, each {"name": ..., "licence": ...}; empty for what the training noted.
         measured: figures by name; those of the validation during training stand beside them.
         notes: free words.
+        changes: to settings of the head, such as "head.top_k=5": another way to decode what was trained.
 
     Raises:
-        ModelError: the checkpoint cannot be used or holds no pose network.
+        ModelError: the checkpoint cannot be used or holds no pose network, or a change is none of the head.
+        RecipeError: the head has no such setting, or not with this value.
     """
     found = load_checkpoint(checkpoint)
-    recipe = _pose_recipe(found.recipe, where=checkpoint)
+    for change in changes:
+        if not change.startswith(TAIL):
+            raise ModelError(f"{change}: a trained network is what it is, only {TAIL}* can still be changed")
+    settings = changed_settings(found.recipe, changes)
+    recipe = _pose_recipe(settings, where=checkpoint)
     return Card(
         name=name or recipe.name,
         kind="pose",
         outputs=_outputs(recipe),
         licence=recipe.licence,
         crop=CropSpec(side=recipe.crop.side, scale=recipe.crop.scale),
-        recipe=found.recipe,
-        recipe_hash=found.digest,
-        data=tuple(dict(row) for row in data),
+        recipe=settings,
+        recipe_hash=recipe.digest() if changes else found.digest,
+        data=tuple(dict(row) for row in data or found.data),
         seed=recipe.seed,
         commit=found.commit,
         created=datetime.now(UTC).date().isoformat(),
@@ -97,7 +104,7 @@ def export_pose(
     Args:
         checkpoint: a `.safetensors` file or run folder of `facing train`.
         out: the .onnx file, written whole or not at all.
-        card: what to say about it; `pose_card` makes one.
+        card: what to say about it; `pose_card` makes one. The network is built as its recipe says.
         pictures: crops (K, S, S, 3) uint8 on which the file must agree with the network; smooth noise where
             None.
         mirror: let the graph read every crop and its mirror image and answer with the mean: half a degree
@@ -112,9 +119,15 @@ def export_pose(
         MissingExtraError: onnx is not installed.
     """
     found = load_checkpoint(checkpoint)
-    recipe = _pose_recipe(found.recipe, where=checkpoint)
+    recipe = _pose_recipe(card.recipe, where=checkpoint)
     network = load_task(recipe.task).network(recipe)
-    network.load_state_dict(found.weights)
+    try:
+        network.load_state_dict(found.weights)
+    except RuntimeError as error:
+        changed = ", ".join(recipe.overrides) or "nothing"
+        raise ModelError(
+            f"{checkpoint} does not fit its recipe with {changed} changed; train it with these settings"
+        ) from error
     if mirror:
         if set(card.outputs) != {"rotation", "spread"}:
             raise ModelError(f"{checkpoint} gives {', '.join(card.outputs)}; --mirror averages rotations")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -98,6 +99,7 @@ class Head:
     loss: Callable[[Mapping[str, Tensor], Mapping[str, Tensor], Any], dict[str, Tensor]]
 
 
+@functools.cache
 def load_backbone(name: str) -> Backbone:
     """Load the record of a backbone.
 
@@ -109,6 +111,7 @@ def load_backbone(name: str) -> Backbone:
     return backbone
 
 
+@functools.cache
 def load_neck(name: str) -> Neck:
     """Load the record of a neck.
 
@@ -120,6 +123,7 @@ def load_neck(name: str) -> Neck:
     return neck
 
 
+@functools.cache
 def load_head(name: str) -> Head:
     """Load the record of a head.
 

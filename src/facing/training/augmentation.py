@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -66,6 +67,7 @@ class Augmentation:
     pixels: Callable[[Tensor, np.random.Generator, Any, float], Tensor]
 
 
+@functools.cache
 def load_augmentation(name: str) -> Augmentation:
     """Load the record of an augmentation.
 

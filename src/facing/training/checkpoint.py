@@ -41,6 +41,7 @@ class Checkpoint:
         scaler: state of the loss scaler of float16 training; empty otherwise.
         best: the best score so far, smaller is better.
         commit: of facing when the file was written, empty where unknown.
+        data: what the weights have seen, each {"name": ..., "licence": ...}.
     """
 
     weights: dict[str, Tensor]
@@ -54,6 +55,7 @@ class Checkpoint:
     epoch: int = 0
     best: float | None = None
     commit: str = ""
+    data: list[dict[str, str]] = field(default_factory=list)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -76,6 +78,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "figures": checkpoint.figures,
         "best": checkpoint.best,
         "commit": checkpoint.commit,
+        "data": checkpoint.data,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

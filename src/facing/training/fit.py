@@ -23,6 +23,7 @@ from facing.errors import RecipeError
 from facing.training.batches import Batches
 from facing.training.checkpoint import BEST
 from facing.training.optim import can_stand_still
+from facing.training.prepare import seen_data
 from facing.training.processes import Machines, started_by_others, train_in_processes
 from facing.training.progress import Bar
 from facing.training.resume import last_checkpoint, prepare_folder, start_from
@@ -177,6 +178,7 @@ def train(
     )
     if rank == 0:
         run.validate_network = task.validation(recipe, data)
+    run.seen = seen_data(recipe, data, init=init)
     if last is not None:
         run.restore(last)
         if rank == 0:

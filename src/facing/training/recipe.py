@@ -6,6 +6,7 @@ key by key, lists are replaced. Nothing is interpolated.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import hashlib
 import json
@@ -49,8 +50,8 @@ class OptimSettings(Section):
     """How the weights move, and for how long.
 
     Length: either `crops`, with `epoch_crops` between two validations and checkpoints, or `epochs`, passes
-    through the data; where both are given `epochs` decides, and 0 leaves it to `crops`. `batch` counts the crops of one step over all
-    processes together.
+    through the data; where both are given `epochs` decides, and 0 leaves it to `crops`. `batch` counts the
+    crops of one step over all processes together.
 
     Rate: `lr`, warmed up over the share `warmup` of the training, then by `schedule`: "cosine" falls to a
     hundredth, "step" is multiplied by `gamma` every `gamma_epochs` epochs, "constant" stays. `groups` scales
@@ -170,12 +171,25 @@ def load_recipe(path: Path, *, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         RecipeError: the file is missing or no TOML, a setting does not exist or has a wrong value.
     """
-    settings = _resolve(path)
+    return recipe_from_dict(changed_settings(_resolve(path), overrides), where=str(path))
+
+
+def changed_settings(settings: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Change settings as `--set` does, and write down that they were changed.
+
+    Args:
+        settings: of a recipe, plain data; left as they are.
+        overrides: "table.key=value"; the value is TOML, or a bare word.
+
+    Raises:
+        RecipeError: one has no value, or goes into what is no table.
+    """
+    changed = copy.deepcopy(dict(settings))
     for override in overrides:
-        _set(settings, override)
+        _set(changed, override)
     if overrides:
-        settings["overrides"] = [*settings.get("overrides", []), *overrides]
-    return recipe_from_dict(settings, where=str(path))
+        changed["overrides"] = [*changed.get("overrides", []), *overrides]
+    return changed
 
 
 def recipe_from_dict(settings: Mapping[str, Any], *, where: str) -> Recipe:

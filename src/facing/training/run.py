@@ -82,6 +82,7 @@ class Run(lightning.LightningModule):  # type: ignore[misc] # Lightning is follo
         self.best = math.inf
         self.scaler: dict[str, Any] = {}
         self.commit = _commit()
+        self.seen: list[dict[str, str]] = []
         self.validate_network: Validation = lambda _: {}
         self.batches: Batches
         self.log_file: Log | None = None
@@ -95,6 +96,7 @@ class Run(lightning.LightningModule):  # type: ignore[misc] # Lightning is follo
         self.step = last.step
         self.best = math.inf if last.best is None else last.best
         self.scaler = last.scaler
+        self.seen = last.data
 
     @property
     def epoch(self) -> int:
@@ -206,6 +208,7 @@ class Run(lightning.LightningModule):  # type: ignore[misc] # Lightning is follo
             "figures": validated,
             "best": self.best,
             "commit": self.commit,
+            "data": self.seen,
         }
         if better:
             save_checkpoint(self.out / BEST, Checkpoint(**story))
