@@ -48,7 +48,7 @@ def test_every_option_it_names_exists(capsys, monkeypatch):
         words = line.split()
         if words[:1] != ["facing"]:
             continue
-        verb = words[1:3] if words[1] == "synth" else words[1:2]
+        verb = words[1:3] if words[1] in {"synth", "datasets"} else words[1:2]
         shown = shown_help(verb, capsys)
         for option in re.findall(r" (--[a-z-]+)", line):
             assert option in shown, f"{line}: {option} is not in the help of {verb}"
