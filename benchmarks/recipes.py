@@ -68,12 +68,12 @@ def jobs(weights: Path) -> list[Job]:
     mobilenet = str((weights / "mobilenet_v2-imagenet.npz").resolve())
     squeezenet = str((weights / "squeezenet1_1-imagenet.npz").resolve())
     rows = [
-        ("mobilenet-224", 4_800, 5e-4, mobilenet),
-        ("mobilenet-128", 9_600, 5e-4, mobilenet),
-        ("mobilenet-half-224", 6_400, 2e-3, ""),
-        ("mobilenet-half-128", 19_200, 2e-3, ""),
-        ("squeezenet-128", 38_400, 5e-4, squeezenet),
-        ("shufflenet-160", 12_800, 2e-3, ""),
+        ("mobilenet-224", 3_200, 5e-4, mobilenet),
+        ("mobilenet-128", 6_400, 5e-4, mobilenet),
+        ("mobilenet-half-224", 4_800, 2e-3, ""),
+        ("mobilenet-half-128", 12_800, 2e-3, ""),
+        ("squeezenet-128", 25_600, 5e-4, squeezenet),
+        ("shufflenet-160", 9_600, 2e-3, ""),
     ]
     published = [
         Job(
@@ -138,7 +138,7 @@ def run(job: Job, *, renders: Path, pictures: Path, work: Path) -> dict[str, Any
     changes = [
         *SHORT,
         f"optim.crops={job.crops}",
-        f"optim.epoch_crops={max(job.crops // 4, job.batch)}",
+        f"optim.epoch_crops={max(job.crops // 2, job.batch)}",
         f"optim.lr={job.lr}",
         f"optim.batch={job.batch}",
         f'model.pretrained="{job.pretrained}"',
