@@ -176,9 +176,7 @@ class Shaper:
         inside = scalp_depth(self._pack.array("base/verts"))
         scalp = weight[names.index("scalp")] * np.clip(inside / 0.12, 0, 1)
         beard = np.maximum(weight[names.index("beard")], weight[names.index("moustache")])
-        return np.stack(
-            [ambient, scalp, beard, weight[names.index("inside_mouth")]], 1
-        ).astype(np.float32)
+        return np.stack([ambient, scalp, beard, weight[names.index("inside_mouth")]], 1).astype(np.float32)
 
 
 def scalp_depth(rest: NDArray[np.floating[Any]]) -> Floats:
@@ -291,7 +289,7 @@ def sample_expression(rng: Generator) -> tuple[tuple[str, float], ...]:
             units[str(unit)] = rng.uniform(0, 0.7)
     if rng.random() < 0.4:
         brow = str(rng.choice(["up", "down", "inner-up", "extern-up"]))
-        strength = rng.uniform(0, 0.8)
+        strength = rng.uniform(0, 0.35 if brow == "down" else 0.8)
         units[f"eyebrows-left-{brow}"] = strength
         units[f"eyebrows-right-{brow}"] = strength * rng.uniform(0.6, 1.0)
     if rng.random() < 0.35:

@@ -87,7 +87,7 @@ def topology(
 class Strands:
     """How a surface is cut into hair by its shader."""
 
-    whorl: tuple[float, float, float, float]  # where strands part, mesh axes, and strands per radian
+    whorl: tuple[float, float, float, float]  # x where strands part, shortest share, z, strands per radian
     hairline: tuple[float, float, float, float]  # dm lost at front and top, raggedness in dm, curliness 0..1
 
 
@@ -104,6 +104,11 @@ class Material:
     skin: str | None = None  # name of a skin: head and body textures together
     strands: Strands | None = None  # drawn as hair
     plain: float = 0.0  # how much of a texture's colour is taken out, 0..1; its light and dark stay
+    flat: tuple[float, float] = (
+        0.0,
+        0.2,
+    )  # how much of a texture's light and dark is taken out, 0..1, and to what
+    folds: float = 0.0  # depth of painted folds in plain cloth
     second: tuple[float, float, float] = (1.0, 1.0, 1.0)  # colour of the stripes
     pattern: tuple[float, float, float] = (0.0, 0.0, 0.0)  # stripes per dm across and down, their share
 

@@ -107,20 +107,30 @@ def sample_light(rng: Generator, *, radiance: Floats, tilt: NDArray[np.float64])
     harmonics, direction, colour = _project(radiance, turn=np.asarray(tilt @ yaw, np.float32))
     colour = np.minimum(colour, 12.0 * harmonics[0].mean() + 0.5).astype(np.float32)
     kind = rng.random()
-    infrared = rng.random() < 0.06
-    if infrared or kind < 0.15:  # a lamp or flash near the camera
+    infrared = rng.random() < 0.07
+    pupil = 0.0
+    if infrared or kind < 0.14:  # a lamp or flash near the camera
         direction, colour = _lamp(rng, spread=0.25, harmonics=harmonics, strength=rng.uniform(1.0, 4.0))
         harmonics = harmonics * np.float32(rng.uniform(0.05, 0.5))
-    elif kind < 0.55:  # one strong key from anywhere in front or from the side
+        if infrared and rng.random() < 0.4:
+            pupil = float(rng.uniform(0.2, 1.0))
+    elif kind < 0.46:  # one strong key from anywhere in front or from the side
         direction, colour = _lamp(rng, spread=1.1, harmonics=harmonics, strength=rng.uniform(0.8, 4.0))
         harmonics = harmonics * np.float32(rng.uniform(0.1, 0.9))
-    colour = colour * np.exp(rng.normal(0, 0.10, 3)).astype(np.float32)
+    elif kind < 0.60:  # one hard lamp from the side, hardly anything else: half of the face is black
+        direction, colour = _lamp(rng, spread=2.0, harmonics=harmonics, strength=rng.uniform(2.0, 5.0))
+        harmonics = harmonics * np.float32(rng.uniform(0.01, 0.15))
+    balance = _white_balance(harmonics=harmonics, direction=direction, colour=colour)
+    balance = balance ** rng.beta(3, 1.2) * np.exp(rng.normal(0, [0.06, 0.02, 0.08]))
+    harmonics, colour = harmonics * balance.astype(np.float32), colour * balance.astype(np.float32)
+    colour = colour * np.exp(rng.normal(0, 0.06, 3)).astype(np.float32)
     return Light(
         harmonics=np.asarray(harmonics, np.float32),
         key_direction=np.asarray(direction, np.float32),
         key_colour=np.asarray(colour, np.float32),
         exposure=_exposure(rng, harmonics=harmonics, direction=direction, colour=colour),
         infrared=bool(infrared),
+        pupil=pupil,
     )
 
 
@@ -132,9 +142,24 @@ def _lamp(rng: Generator, *, spread: float, harmonics: Floats, strength: float) 
     return (direction / np.linalg.norm(direction)).astype(np.float32), colour.astype(np.float32)
 
 
+# Where surfaces that a camera sees point.
+_SEEN = np.array([[0, 0, 1], [0.7, 0, 0.7], [-0.7, 0, 0.7], [0, 0.7, 0.7], [0, -0.7, 0.7]], np.float32)
+
+
+def _arriving(*, harmonics: Floats, direction: Floats, colour: Floats) -> Floats:
+    """Mean light on the side that the camera sees, (3,)."""
+    ambient = np.maximum(harmonics_of(_SEEN) @ harmonics, 0).mean(0)
+    key = (np.maximum(_SEEN @ direction, 0)[:, None] * colour).mean(0)
+    return np.asarray(ambient + key, np.float32)
+
+
+def _white_balance(*, harmonics: Floats, direction: Floats, colour: Floats) -> Floats:
+    """Gains, (3,), that make the light on the head grey, as cameras do, at the same brightness."""
+    light = np.maximum(_arriving(harmonics=harmonics, direction=direction, colour=colour), 1e-4)
+    return np.asarray(light.mean() / light, np.float32)
+
+
 def _exposure(rng: Generator, *, harmonics: Floats, direction: Floats, colour: Floats) -> float:
     """Expose for the light that reaches the side the camera sees, with a photographer's scatter."""
-    seen = np.array([[0, 0, 1], [0.7, 0, 0.7], [-0.7, 0, 0.7], [0, 0.7, 0.7], [0, -0.7, 0.7]], np.float32)
-    ambient = np.maximum(harmonics_of(seen) @ harmonics, 0).mean()
-    key = (np.maximum(seen @ direction, 0)[:, None] * colour).mean()
-    return float(1.3 / max(ambient + key, 1e-3) * np.exp(rng.normal(0, 0.33)))
+    light = float(_arriving(harmonics=harmonics, direction=direction, colour=colour).mean())
+    return float(1.15 / max(light, 1e-3) * np.exp(rng.normal(0, 0.33)))

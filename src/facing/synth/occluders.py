@@ -48,10 +48,16 @@ def sample_occluder(rng: Generator, *, figure: Figure, stance: Stance, pack: Pac
     centre = (figure.head_points.min(0) + figure.head_points.max(0)) / 2
     to_camera = stance.bones[2, :3, :3].T @ np.array([0.0, 0.0, 1.0])
     place = to_camera + rng.normal(0, 0.55, 3)
+    habit, side = rng.random(), rng.choice([-1.0, 1.0])
+    if name == "phone" and habit < 0.5:  # at the ear
+        place = np.array([side, -0.2, 0.15])
+    elif hand and habit < 0.35:  # at the cheek, the chin or the temple
+        place = np.array([side * rng.uniform(0.3, 1.0), rng.uniform(-0.9, 0.5), 0.6])
     reach = 1.05 + (0.15 if hand else 0.5) * rng.random()
     reach *= float(np.ptp(figure.head_points[:, 2])) / 2
     spot = centre + place / np.linalg.norm(place) * reach * [0.85, 1.15, 1.0]
-    turn = _laid_flat(rng, shape.positions, towards=place) if hand else _random_turn(rng)
+    flat = hand or (name == "phone" and habit < 0.5)
+    turn = _laid_flat(rng, shape.positions, towards=place) if flat else _random_turn(rng)
     positions = shape.positions @ turn.T + spot
     shares = np.tile(np.array([1, 0], np.float32), (len(positions), 1))
     return Occluder(name, replace(shape, positions=positions.astype(np.float32), shares=shares))
@@ -63,10 +69,8 @@ def _random_turn(rng: Generator) -> NDArray[np.float64]:
     return np.asarray(q * np.linalg.det(q), np.float64)
 
 
-def _laid_flat(
-    rng: Generator, points: Floats, *, towards: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Turn a hand so that its flat side lies against the head: fingers do not go through cheeks."""
+def _laid_flat(rng: Generator, points: Floats, *, towards: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn a hand or phone so that its flat side lies against the head: fingers do not go through cheeks."""
     thin = np.linalg.svd(points - points.mean(0), full_matrices=False)[2][2]
     thin = thin * rng.choice([-1.0, 1.0])
     a = _random_turn(rng)
@@ -77,7 +81,9 @@ def _laid_flat(
     return np.asarray(second.T @ first, np.float64)
 
 
-def _plane(normal: NDArray[np.floating], other: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _plane(
+    normal: NDArray[np.floating], other: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Two unit vectors that make a right-handed frame with a normal."""
     u = np.cross(normal, other)
     u /= np.linalg.norm(u)

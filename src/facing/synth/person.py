@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facing.synth.beard import BeardGrower
+from facing.synth.belt import seat_belt
 from facing.synth.body import Identity, Shaper, frame_of, sample_expression, sample_identity
 from facing.synth.figure import Figure, Material, Part, topology
 from facing.synth.hair import Barber
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 # What lies further below the neck joint or to the side is cut off before drawing, in dm of an adult: vertices
 # cost time. The cut lies outside the frame but for strong leans.
 _CUT = {"portrait": (2.9, 3.2), "bust": (4.4, 3.6)}
+_BELTED = 0.05
+# The painted light skins are paler than photographed ones, the deep ones redder.
+_BLOOD = np.array([[1.06, 0.96, 0.88], [0.93, 1.03, 1.06]])
 _ADULT_HEAD = 2.3  # dm from chin to crown
 
 
@@ -40,6 +45,7 @@ class PersonMaker:
         self.pack = pack
         self._shaper = Shaper(pack)
         self._barber = Barber(pack)
+        self._beards = BeardGrower(pack)
         self._tailor = Tailor(pack, shares=self._shaper.shares())
         self._head = self._shaper.head_vertices()
         self._deep, self._wide = _CUT[framing]
@@ -77,15 +83,26 @@ class PersonMaker:
             parts.append(part)
         if outfit.hairdo is not None:
             hair = self._barber.grow(
-                outfit.hairdo, rng=of_hair, vertices=vertices, colour=outfit.hair_colour, gloss=0.2
+                outfit.hairdo,
+                rng=of_hair,
+                vertices=vertices,
+                colour=outfit.hair_colour,
+                gloss=float(of_hair.uniform(0.1, 0.6)),
             )
             hat = next((part for part in parts if part.topology.key == outfit.hat), None)
             if hat is not None:
                 middle = vertices[self._head].mean(0)
                 hair = tuple(under_hat(part, hat=hat, middle=middle) for part in hair)
             parts += hair
+        belted = rng.random() < _BELTED
+        if belted:
+            cloth = [part for part in parts if part.topology.key == outfit.clothes]
+            parts.append(seat_belt(of_hair, chest=cloth[0].positions, neck=neck, size=size))
         beard = _beard_colour(rng, outfit=outfit)
-        bearded = who.female < 0.5 and who.age > 0.42 and rng.random() < 0.42
+        bearded = who.female < 0.5 and who.age > 0.42 and rng.random() < 0.5
+        shell = rng.random() < 0.6
+        if bearded and shell:
+            parts.append(self._beards.grow(of_hair, vertices=vertices, colour=beard))
         scalp = self._scalp(rng, who=who, outfit=outfit)
         return Figure(
             parts=tuple(_cut(part, low=low, wide=wide) for part in parts),
@@ -102,6 +119,7 @@ class PersonMaker:
                 "sex": "female" if who.female > 0.5 else "male",
                 "origin": who.ethnicity,
                 "beard": bool(bearded),
+                "belt": belted,
             },
         )
 
@@ -117,7 +135,9 @@ class PersonMaker:
         twin = f"{name}2" in self.pack.text("makehuman/skins.json")["skins"]
         if twin and rng.random() < 0.5:
             name += "2"
-        tone = np.exp(rng.normal(0, 0.22)) * np.exp(rng.normal(0, [0.03, 0.02, 0.05]))
+        deep = who.ethnicity == "african"
+        tone = np.exp(rng.normal(0.05 if deep else -0.2, 0.22)) * np.exp(rng.normal(0, [0.04, 0.02, 0.06]))
+        tone = tone * _BLOOD[int(deep)]
         return Part(
             topology=self._body,
             positions=vertices,
@@ -146,7 +166,7 @@ class PersonMaker:
         """Colour under the hair: the textures paint cropped hair, which is right for shaved heads only."""
         shaved = rng.random()
         bald = 0.0 if outfit.hairdo is None else min(1.0, 2 * outfit.hairdo.bald + 2 * outfit.hairdo.front)
-        if outfit.hair == "none" and shaved < 0.5 or bald > 0.5:
+        if (outfit.hair == "none" and shaved < 0.5) or bald > 0.5:
             mean = self.pack.text("makehuman/skins.json")["skins"]
             some = next(v for v in mean.values() if v["ethnic"] == who.ethnicity)
             r, g, b = (float(c) ** 2.2 for c in some["face_mean_srgb"])

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 _SUPERSAMPLE = 1.5
 _SHADOW_SIDE = 384
 _NEAR, _FAR = 1.0, 60.0
-# The shaders write square roots of light; displays want its power of 1 / 2.2.
-_DISPLAY = np.round(255 * (np.arange(256) / 255) ** (2 / 2.2)).astype(np.uint8)
+# The shaders write square roots of light; displays want its power of 1 / 2.2, and cameras add some contrast.
+_CURVE = (np.arange(256) / 255) ** (2 / 2.2)
+_DISPLAY = np.round(255 * (0.65 * _CURVE + 0.35 * _CURVE**2 * (3 - 2 * _CURVE))).astype(np.uint8)
 _LAYERS = ("opaque", "cut", "strands", "glass")
 
 
@@ -180,6 +181,8 @@ class Renderer:
         _set(program, "tint", look.tint)
         _set(program, "opacity", look.opacity)
         _set(program, "gloss", look.gloss)
+        _set(program, "second", look.second)
+        _set(program, "pattern", look.pattern)
         _set(program, "two_sided", look.two_sided or look.layer in {"strands", "cut"})
         if look.skin is not None:
             skins = self._skins()
@@ -191,10 +194,11 @@ class Renderer:
             _set(program, "hairline", look.strands.hairline)
         elif look.texture is not None:
             _set(program, "plain", look.plain)
-            _set(program, "second", look.second)
-            _set(program, "pattern", look.pattern)
+            _set(program, "flat_to", look.flat)
             _set(program, "pupil", pupil if part.topology.key.startswith("eyes") else 0.0)
             self._texture(look.texture).use(0)
+        else:
+            _set(program, "folds", look.folds)
         if look.two_sided or look.layer in {"strands", "glass"}:
             ctx.disable(gl.CULL_FACE)
         else:

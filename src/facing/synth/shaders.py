@@ -87,9 +87,22 @@ void lighten(vec3 albedo, float alpha, float shine, vec3 soft, vec3 glow) {
 }
 """
 
+_WOVEN = """
+uniform vec3 second; uniform vec3 pattern;  // stripes per dm across and down, their share
+vec3 woven() {
+    vec2 stripe = step(fract(v_mesh.xy * pattern.xy), vec2(pattern.z)) * sign(pattern.xy);
+    return mix(tint, second, dot(stripe, vec2(pattern.x * pattern.y > 0.0 ? 0.5 : 1.0)));
+}
+"""
+
 _PLAIN = """
+uniform float folds;  // depth of the folds of cloth, 0 has none
 void main() {
-    vec3 albedo = infrared ? vec3(mix(0.2, max(tint.r, max(tint.g, tint.b)), 0.7)) : tint;
+    vec3 albedo = woven();
+    float crease = sin(v_mesh.y * 7.0 + 2.0 * sin(v_mesh.x * 5.0 + v_mesh.z * 2.0))
+        * sin(v_mesh.x * 3.0 + v_mesh.z * 5.0 + 2.0 * sin(v_mesh.y * 3.0));
+    albedo *= 1.0 - folds * (0.5 + 0.5 * crease);
+    if (infrared) albedo = vec3(mix(0.2, max(albedo.r, max(albedo.g, albedo.b)), 0.7));
     lighten(albedo, pass_kind == 3 ? opacity : 1.0, gloss, vec3(0.02), vec3(0.0));
 }
 """
@@ -101,7 +114,7 @@ void main() {
     vec2 at = (seen.xy - key_direction.xy * vec2(0.8, 0.4)) / vec2(0.34, 0.24);
     float pane = step(abs(at.x), 1.0) * step(abs(at.y), 1.0) * step(0.08, abs(at.x)) * gloss;
     float bounce = pow(1.0 - abs(dot(normalize(v_normal), normalize(v_eye))), 3.0);
-    float mirror = clamp(0.55 * pane + 0.6 * bounce + 0.04, 0.0, 1.0);
+    float mirror = clamp(0.45 * pane + 0.6 * bounce + 0.04, 0.0, 1.0);
     vec3 sky = v_ambient * (0.7 + 2.0 * pane);
     float alpha = opacity + (1.0 - opacity) * mirror;
     show(mix(tint * v_ambient * opacity, sky, mirror) / max(alpha, 0.05), alpha);
@@ -109,17 +122,14 @@ void main() {
 """
 
 _TEXTURED = """
-uniform sampler2D picture; uniform float plain; uniform float pupil;
-uniform vec3 second; uniform vec3 pattern;  // stripes per dm across and down, their share
+uniform sampler2D picture; uniform float plain; uniform vec2 flat_to; uniform float pupil;
 void main() {
     vec4 t = texture(picture, v_uv);
     float alpha = opacity * t.a;
     if (pass_kind == 1 && alpha < 0.5) discard;
     if (pass_kind == 2 && (alpha >= 0.5 || alpha < 0.03)) discard;
     vec3 own = linear(t.rgb);
-    vec2 stripe = step(fract(v_mesh.xy * pattern.xy), vec2(pattern.z)) * sign(pattern.xy);
-    vec3 dye = mix(tint, second, dot(stripe, vec2(pattern.x * pattern.y > 0.0 ? 0.5 : 1.0)));
-    vec3 albedo = dye * mix(own, vec3(dot(own, vec3(0.3, 0.5, 0.2))), plain);
+    vec3 albedo = woven() * mix(own, vec3(mix(dot(own, vec3(0.3, 0.5, 0.2)), flat_to.y, flat_to.x)), plain);
     float glow = 0.0;
     if (infrared) {
         float bright = max(albedo.r, max(albedo.g, albedo.b));
@@ -147,25 +157,28 @@ void main() {
 }
 """
 
-# Strands exist in the shader only: a surface is cut along them. paint: locks (1) or cap (0), share of the front;
-# uv of locks: strand number, root to tip; uv of the cap: share of the top, dm inside the hairline.
+# Strands exist in the shader only: a surface is cut along them. paint: locks (1) or cap (0), share of the
+# front; uv of locks: strand number, root to tip; uv of the cap: share of the top, dm inside the hairline.
 _HAIR = """
-uniform vec4 whorl;     // where strands part, in mesh axes, and strands per radian
+uniform vec4 whorl;     // x where strands part, shortest strand of a lock, z, strands per radian
 uniform vec4 hairline;  // dm lost at the front and on the top, raggedness in dm, curliness
 void main() {
     float along = 1.0 - v_uv.y; float keep; float strand;
     vec3 p = v_mesh * 17.0;
-    float curl = sin(p.x + 2.0 * sin(p.y)) * sin(p.y * 1.1 + 2.0 * sin(p.z)) * sin(p.z + 2.0 * sin(p.x * 0.9));
+    vec3 q = p + 2.0 * sin(p.yzx * vec3(1.0, 1.0, 0.9));
+    float curl = sin(q.x) * sin(q.y * 1.1) * sin(q.z);
     if (v_paint.x > 0.5) {
         float n = hash1(floor(v_uv.x));
         strand = n;
-        keep = min(mix(0.45, 1.0, n) - along, 0.5 - 0.4 * along * along - abs(fract(v_uv.x) - 0.5));
+        float thin = hash1(floor(v_uv.x) + 0.5);  // strands taper and part at their own places
+        float off = abs(fract(v_uv.x + 0.4 * sin(along * 6.0 + n * 6.0)) - 0.5);
+        keep = min(mix(whorl.y, 1.0, n) - along, 0.56 - 0.55 * along * mix(along, 1.0, thin) - off);
     } else {
         float x = atan(v_mesh.x - whorl.x, v_mesh.z - whorl.z) * whorl.w + 1.5 * curl * hairline.w;
         strand = mix(hash1(floor(x)), 0.5 + 0.7 * curl, hairline.w);
         float inside = along - hairline.x * v_paint.y - hairline.y * v_uv.x;
         float facing = dot(normalize(v_normal), normalize(-v_eye));
-        keep = min(inside - hairline.z * strand, facing - 0.30 * hash1(floor(x) + floor(v_mesh.y * 9.0)));
+        keep = min(inside - hairline.z * strand, facing - 0.22 * hash1(floor(x) + floor(v_mesh.y * 9.0)));
     }
     if (keep < 0.0) discard;
     vec3 albedo = tint * mix(0.55, 1.45, strand);
@@ -176,7 +189,7 @@ void main() {
 
 # One program for each kind of surface: a software rasteriser pays for both sides of every branch.
 SURFACES = {
-    name: _LOOK + _LIGHT + main
+    name: _LOOK + _LIGHT + _WOVEN + main
     for name, main in (
         ("plain", _PLAIN),
         ("glass", _GLASS),

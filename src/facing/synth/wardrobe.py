@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facing.synth.colours import cloth, sample_hair_colour, tint, triple
+from facing.synth.colours import cloth, luminance, sample_hair_colour, tint, triple
 from facing.synth.figure import Material
 from facing.synth.hairdo import Hairdo, sample_hairdo
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Tags = dict[str, str | float | bool]
 
 _KINKY = {"african": 0.75, "asian": 0.03, "caucasian": 0.05}  # chance of tight curls
-_GROWN = 0.72  # of all hair is grown in code, the rest are meshes
+_GROWN = 0.8  # of all hair is grown in code, the rest are meshes
 _ONLY_DARK = ("afro01",)  # its texture is too dark to be tinted fair
 _HEADWEAR = {  # odds
     "beanie": 0.16,
@@ -33,6 +33,7 @@ _HEADWEAR = {  # odds
     "swim_cap": 0.02,
     "turban": 0.10,
 }
+_COVERED = 0.19
 _HIDES_HAIR = ("turban", "swim_cap", "headscarf")
 
 
@@ -44,6 +45,7 @@ class Outfit:
     hair: str = "none"
     hairdo: Hairdo | None = None  # grown in code; None wears the mesh named by hair, if any
     hair_colour: tuple[float, float, float] = (0.03, 0.02, 0.02)  # linear RGB
+    clothes: str = ""
     hat: str = ""  # the item that hair must not come through
     air: dict[str, float] = field(default_factory=dict)  # dm between some items and the skin
     tags: Tags = field(default_factory=dict)
@@ -62,7 +64,8 @@ def sample_outfit(rng: Generator, *, who: Identity, pack: Pack) -> Outfit:
     name, colour = sample_hair_colour(of_hair, who=who)
     tags: Tags = {"hair_colour": name}
     items = _face(of_face, who=who, colour=colour, by=by, info=info)
-    items |= _clothes(of_clothes, female=female, by=by, info=info)
+    suit = _clothes(of_clothes, female=female, by=by, info=info)
+    items |= suit
 
     headwear, worn, air = _headwear(of_hats, info=info)
     items |= worn
@@ -84,7 +87,16 @@ def sample_outfit(rng: Generator, *, who: Identity, pack: Pack) -> Outfit:
         items |= _glasses(of_glasses, by=by, info=info, tags=tags)
     items |= _extras(of_extras, tags=tags)
     hat = "headscarf" if headwear == "hood" else headwear
-    return Outfit(items=items, hair=hair, hairdo=hairdo, hair_colour=colour, hat=hat, air=air, tags=tags)
+    return Outfit(
+        items=items,
+        hair=hair,
+        hairdo=hairdo,
+        hair_colour=colour,
+        clothes=next(iter(suit)),
+        hat=hat,
+        air=air,
+        tags=tags,
+    )
 
 
 def _face(
@@ -124,11 +136,18 @@ def _clothes(
     sex = "female" if female else "male"
     suit = str(rng.choice([k for k in by["clothes"] if k.startswith(sex)]))
     look = Material(
-        texture=info[suit]["texture"], layer="cut", two_sided=True, gloss=0.03, tint=triple(rng.uniform(0.6, 1.2, 3))
+        texture=info[suit]["texture"],
+        layer="cut",
+        two_sided=True,
+        gloss=0.03,
+        tint=triple(rng.uniform(0.6, 1.2, 3)),
     )
-    if rng.random() < 0.8:
+    if rng.random() < 0.9:
         mean = info[suit]["texture_mean"]
-        look = replace(look, plain=1.0, tint=tint(cloth(rng), mean, plain=1.0), second=(0.0, 0.0, 0.0))
+        flat = (float(rng.choice([0.0, 0.9], p=[0.3, 0.7])), luminance(mean))
+        look = replace(
+            look, plain=1.0, flat=flat, tint=tint(cloth(rng), mean, plain=1.0), second=(0.0, 0.0, 0.0)
+        )
         wide = rng.uniform(1.5, 9.0)
         kind = rng.random()
         second = tint(cloth(rng), mean, plain=1.0)
@@ -146,7 +165,7 @@ def _headwear(
     rng: Generator, *, info: dict[str, dict[str, Any]]
 ) -> tuple[str, dict[str, Material], dict[str, float]]:
     """What covers the head, with what belongs to it, and how loosely."""
-    if rng.random() > 0.19:
+    if rng.random() > _COVERED:
         return "", {}, {}
     kind = str(rng.choice(list(_HEADWEAR), p=np.array(list(_HEADWEAR.values())) / sum(_HEADWEAR.values())))
     name = "headscarf" if kind == "hood" else kind
@@ -157,12 +176,18 @@ def _headwear(
         tint=(1.0, 1.0, 1.0) if textures else colour,
         two_sided=True,
         gloss=0.6 if kind == "helmet" else 0.02,
+        folds=0.0 if kind in {"helmet", "swim_cap", "cap_crown"} else float(rng.uniform(0.1, 0.5)),
     )
-    worn = {name: look}
-    for other in info[name].get("with") or []:
-        worn[other] = Material(
-            tint=second if kind == "cap_crown" and rng.random() < 0.3 else colour, two_sided=True, gloss=0.02
+    if not textures and rng.random() < 0.25:
+        wide = float(rng.uniform(2, 9))
+        look = replace(
+            look, second=second, pattern=(wide * rng.integers(2), wide, float(rng.uniform(0.2, 0.5)))
         )
+    worn = {name: look}
+    hard = kind == "helmet" and rng.random() < 0.6  # a hard hat has a peak
+    for other in [*(info[name].get("with") or []), *(["cap_visor"] if hard else [])]:
+        two_tone = kind == "cap_crown" and rng.random() < 0.3
+        worn[other] = replace(look, tint=second) if two_tone else look
     loose = float(rng.uniform(0.08, 0.22) if kind == "hood" else rng.uniform(0, 0.05))
     return kind, worn, {item: loose for item in worn if kind in {"hood", "headscarf", "beanie", "turban"}}
 
@@ -179,6 +204,8 @@ def _hair(
     if headwear in _HIDES_HAIR or shaved:
         return "none", None
     if headwear:  # hats press hair flat; meshes would come through them
+        if headwear == "hood":
+            hairdo = replace(hairdo, length=min(hairdo.length, 0.3), tail=0.0)
         hairdo = replace(hairdo, height=min(hairdo.height, 0.06), top=0.0, lift=min(hairdo.lift, 0.1))
         return "grown", hairdo
     return (name, None) if mesh else ("grown", hairdo)
@@ -217,5 +244,5 @@ def _extras(rng: Generator, *, tags: Tags) -> dict[str, Material]:
         worn["headphones"] = Material(tint=second, two_sided=True, gloss=0.3)
         tags["headphones"] = True
     if scarf < 0.06:
-        worn["scarf"] = Material(tint=third, two_sided=True, gloss=0.02)
+        worn["scarf"] = Material(tint=third, two_sided=True, gloss=0.02, folds=0.4)
     return worn
