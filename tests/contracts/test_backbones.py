@@ -117,7 +117,7 @@ def test_sides_that_do_not_fit_are_named():
 
 def test_one_word_names_backbone_and_variant():
     assert ModelSettings(backbone="resnet:18") == ModelSettings(backbone="resnet", variant="18")
-    with pytest.raises(ValueError, match="names the variant '18' and variant says '34'"):
+    with pytest.raises(ValueError, match="names the variant '18' and variant says '34'; name it once"):
         ModelSettings(backbone="resnet:18", variant="34")
 
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.main import get_command
 
 from facing.cli import main
@@ -114,6 +115,27 @@ def test_shortcuts_are_recorded_as_overrides(tmp_path):
 def test_wrong_words_are_answered(capsys, arguments, sentence):
     assert train(*arguments) in {2, 3}
     assert sentence in capsys.readouterr().err
+
+
+def test_what_is_left_out_of_a_set_is_said_once(capsys, tmp_path):
+    for name in ("front", "side", "back"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for number in range(3):
+            Image.new("RGB", (40, 40), (80 * number, 9, 9)).save(tmp_path / "set" / name / f"{number}.png")
+    (tmp_path / "set" / "side" / "x.png").write_bytes(b"no picture")
+    changes = ["crop.side=32", 'model={ backbone = "compact", variant = "nano" }', "optim.batch=4"]
+    assert (
+        train(
+            *("--data", "class-folder:set", "--val", "class-folder:set", "--epochs", "1"),
+            *(word for change in changes for word in ("--set", change)),
+            recipe="orientation-simple",
+        )
+        == 0
+    )
+    lines = capsys.readouterr().err.splitlines()
+    (told,) = [line for line in lines if "cannot be read" in line]
+    assert told.startswith("set: pictures that cannot be read are left out: 1; side/x.png: ")
+    assert len(set(lines)) == len(lines)
 
 
 def test_an_unknown_recipe_names_the_nearest(capsys):

@@ -244,6 +244,12 @@ def test_a_loss_that_is_no_number_ends_it(tmp_path):
         fit(toy_recipe(optim=PLAIN | {"lr": 1e30}), data=tmp_path, out=tmp_path / "run")
 
 
+def test_a_run_of_another_recipe_says_what_differs(tmp_path):
+    fit(toy_recipe(optim={"epochs": 1}), data=tmp_path, out=tmp_path / "run")
+    with pytest.raises(RecipeError, match=r"another recipe .*: optim\.lr is 0\.5 here and 0\.02 there"):
+        fit(toy_recipe(optim={"epochs": 1, "lr": 0.5}), data=tmp_path, out=tmp_path / "run", resume=True)
+
+
 def test_start_says_what_did_not_match(tmp_path):
     theirs = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4), nn.Linear(4, 1))
     save_checkpoint(tmp_path / "x.safetensors", Checkpoint(theirs.state_dict(), recipe={}, digest="", step=1))

@@ -49,6 +49,13 @@ def test_defaults_are_resolved_and_hashed(file):
         ("optim.bach=1", r"optim\.bach is no setting\. Did you mean optim\.batch\?"),
         ("augment.jitter.mirrors=1", r"Did you mean augment\.jitter\.mirror\?"),
         ("sed=1", r"sed is no setting\. Did you mean seed\?"),
+        ("learning_rate=1", r"learning_rate is no setting\. Did you mean optim\.lr\?"),
+        ("head.bins=33", r"is a setting of vector_bins, vector_soft_bins, not of rotation_6d; drop it"),
+        ("augment={ kind = 'compact', turn = 1 }", r"augment\.turn is no setting"),
+        (
+            "augment={ kind = 'compact', start = 1 }",
+            r"is a setting of renders, not of compact; .*kind = \"co",
+        ),
         ("optim.batch=0", r"optim\.batch = 0 cannot be"),
         ('optim.lr="fast"', r"optim\.lr = 'fast' cannot be"),
         ("task=pos", r"no task is called 'pos'\. Did you mean 'pose'\?"),
@@ -65,6 +72,11 @@ def test_defaults_are_resolved_and_hashed(file):
 def test_wrong_settings_say_where_and_what(file, override, message):
     with pytest.raises(RecipeError, match=message):
         load_recipe(file, overrides=[override])
+
+
+def test_a_variant_may_be_a_number(file):
+    overrides = ["model.backbone=mobilenet_v2", "model.variant=0.5"]
+    assert load_recipe(file, overrides=overrides).model.variant == "0.5"
 
 
 def test_overrides_are_recorded_and_change_the_hash(file):

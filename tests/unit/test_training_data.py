@@ -1,5 +1,8 @@
 """Decoding shards once: the arrays hold what the shards hold, and are made again only when they must."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -50,6 +53,18 @@ def test_arrays_hold_what_the_shards_hold(tmp_path):
         np.testing.assert_array_equal(got[3], straight[..., 3])
     np.testing.assert_allclose(labels.take(rows).box[1], [4, 4, 28, 39])
     assert not labels.visible[12].any()
+
+
+def test_a_script_without_a_main_guard_runs_once(tmp_path):
+    for shard in range(2):
+        write_shard(tmp_path / f"heads-{shard}.tar", [sample(shard)])
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys; from pathlib import Path; from facing.training.data import open_heads\n"
+        "print(len(open_heads([Path(sys.argv[1])])[0]))\n"
+    )
+    done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("2\n", "")
 
 
 def test_only_new_shards_are_decoded(tmp_path):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 def say(text: str) -> None:
@@ -23,6 +28,38 @@ def data_stream() -> TextIO:
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
     return stream
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """Give the files of the recipes that come with the package, by name."""
+    return {path.stem: path for path in sorted(RECIPES.glob("*.toml"))}
+
+
+@contextmanager
+def heard_log() -> Iterator[None]:
+    """Say what the library logs, warnings and what it does to data, each sentence once."""
+    log = logging.getLogger("facing")
+    ear = _Ear()
+    before = log.level
+    log.addHandler(ear)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(ear)
+        log.setLevel(before)
+
+
+class _Ear(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if text not in self.said:
+            self.said.add(text)
+            say(text)
 
 
 def with_progress(files: Sequence[str]) -> Iterator[int]:

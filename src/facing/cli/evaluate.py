@@ -12,13 +12,8 @@ import typer
 from facing.cli._evaluate import options  # noqa: TC001 - typer reads the annotations
 from facing.cli._evaluate.crops import asked_crop
 from facing.cli._evaluate.folder import choose_checkpoint, exported, read_epochs
-from facing.cli._evaluate.outputs import (
-    Asked,
-    draw_curves,
-    write_figures,
-    write_outputs,
-    write_report,
-)
+from facing.cli._evaluate.outputs import Asked, write_figures, write_outputs, write_report
+from facing.cli._evaluate.pictures import draw_curves, draw_history
 from facing.cli._evaluate.sets import file_measurer, labelled_sets, model_measurer
 
 if TYPE_CHECKING:
@@ -54,6 +49,7 @@ def evaluate(
     html: options.Html = None,
     compat_metrics: options.CompatMetrics = False,
     curves: options.Curves = None,
+    history: options.History = None,
     out: options.Out = None,
     threads: options.Threads = None,
     limit: options.Limit = None,
@@ -71,8 +67,9 @@ def evaluate(
     from facing.evaluation.summary import Wanted
     from facing.evaluation.table import table
 
-    if curves:
-        draw_curves(curves, out=out, json_file=json_file)
+    if curves or history:
+        draw = draw_curves if curves else draw_history
+        draw(curves or history or (), out=out, json_file=json_file)
         return
     if boxes not in {"labels", "detector"}:
         raise typer.BadParameter(f"--boxes {boxes} is neither labels nor detector")

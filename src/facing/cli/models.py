@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facing.cli._cards import card_of, card_summary, nested_lines
-from facing.cli._shared import data_stream, say
+from facing.cli._shared import data_stream, say, shipped_recipes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from facing.models.describe import Description
 
-RECIPES = Path(__file__).parents[1] / "recipes"
 COMMAND = typer.Typer(
     add_completion=False,
     help="List the models that come with the package, or describe any model file or recipe.",
@@ -94,7 +93,7 @@ def _recipe_file(name: str, *, wanted: bool) -> Path | None:
 
     if Path(name).suffix == ".toml":
         return Path(name)
-    known = {path.stem: path for path in sorted(RECIPES.glob("*.toml"))}
+    known = shipped_recipes()
     weights = {text for row in shipped() for text in (row.name, row.path.stem)}
     if name in known and (wanted or name not in weights):
         return known[name]

@@ -9,10 +9,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from facing.cli._shared import say
+from facing.cli._shared import heard_log, say, shipped_recipes
 from facing.errors import MissingExtraError, RecipeError, UnknownNameError
 
-RECIPES = Path(__file__).parents[1] / "recipes"
 STOPPED = 130
 
 
@@ -80,18 +79,19 @@ def train(
     }
     overrides = [f"{name}={_toml(value)}" for name, value in shortcuts.items() if value is not None]
     try:
-        best = fit(
-            load_recipe(_recipe_file(recipe), overrides=[*overrides, *(changes or ())]),
-            data=data_root,
-            out=out,
-            resume=resume,
-            init=init,
-            threads=threads,
-            machines=Machines(devices=devices, nodes=nodes, accelerator=accelerator),
-            tensorboard=tensorboard,
-            progress=True,
-            report=say,
-        )
+        with heard_log():
+            best = fit(
+                load_recipe(_recipe_file(recipe), overrides=[*overrides, *(changes or ())]),
+                data=data_root,
+                out=out,
+                resume=resume,
+                init=init,
+                threads=threads,
+                machines=Machines(devices=devices, nodes=nodes, accelerator=accelerator),
+                tensorboard=tensorboard,
+                progress=True,
+                report=say,
+            )
     except KeyboardInterrupt as stop:
         say(f"stopped; the same command with --resume goes on from the last whole epoch in {out}")
         raise typer.Exit(STOPPED) from stop
@@ -100,14 +100,12 @@ def train(
 
 def _recipe_file(recipe: str) -> Path:
     file = Path(recipe)
-    shipped = RECIPES / f"{recipe}.toml"
+    shipped = shipped_recipes()
     if file.is_file() or file.suffix == ".toml":
         return file
-    if not shipped.is_file():
-        raise UnknownNameError.among(
-            recipe, kind="recipe", known=(path.stem for path in RECIPES.glob("*.toml"))
-        )
-    return shipped
+    if recipe not in shipped:
+        raise UnknownNameError.among(recipe, kind="recipe", known=shipped)
+    return shipped[recipe]
 
 
 def _set_of(text: str, *, option: str, weighted: bool) -> dict[str, Any]:

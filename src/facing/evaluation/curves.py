@@ -46,6 +46,8 @@ class Curve:
 def read_curves(files: Sequence[Path]) -> tuple[Curve, ...]:
     """Read what `facing evaluate --errors` writes, one curve per file, all by one kind of error.
 
+    The files of the compact system's --collect_score are read as well: errors of its facing direction.
+
     Args:
         files: named by their stems, or with their folders where stems are equal.
 
@@ -95,6 +97,8 @@ def curves_to_dict(curves: Sequence[Curve]) -> dict[str, Any]:
 def _rows(file: Path) -> list[dict[str, Any]]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
+        if "degree_error" in content:
+            return [{"front_angle": float(error)} for error in content["degree_error"]]
         rows = content["heads"]
         fitting = content["schema"] == SCHEMA and all("estimated" in row and "true" in row for row in rows)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -107,6 +111,8 @@ def _rows(file: Path) -> list[dict[str, Any]]:
 
 
 def _error(row: Mapping[str, Any], rule: str) -> float | None:
+    if "true" not in row:  # of the compact system, which states errors alone
+        return float(row["front_angle"]) if rule == "front_angle" else None
     true, estimated = row["true"], row["estimated"]
     if estimated is None:
         return None

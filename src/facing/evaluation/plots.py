@@ -47,7 +47,7 @@ def error_figure(errors: PoseErrors, *, title: str) -> Figure:
     names = errors.known
     if not names or not len(errors.angles):
         return _empty(title, "no angle is known on both sides")
-    with _style() as figure_class:
+    with style() as figure_class:
         side = len(names)
         figure = figure_class(figsize=(3.3 * side + 0.4, 2.5 * side + 0.5), layout="constrained")
         axes = figure.subplots(side, side, squeeze=False, sharex="col", sharey="row")
@@ -75,7 +75,7 @@ def histogram_figure(errors: PoseErrors, *, title: str) -> Figure:
     judged = errors.judged
     if errors.rule is None or not len(judged):
         return _empty(title, "no angle is known on both sides")
-    with _style() as figure_class:
+    with style() as figure_class:
         from matplotlib.ticker import MaxNLocator
 
         figure = figure_class(figsize=(6.4, 3.4), layout="constrained")
@@ -106,7 +106,7 @@ def curve_figure(curves: Sequence[Curve]) -> Figure:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    with _style() as figure_class:
+    with style() as figure_class:
         figure = figure_class(figsize=(7.2, 4.4), layout="constrained")
         plot = figure.subplots()
         reach = max((float(curve.errors[-1]) for curve in curves if len(curve.errors)), default=180.0)
@@ -137,7 +137,7 @@ def checkpoint_figure(
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    with _style() as figure_class:
+    with style() as figure_class:
         from matplotlib.ticker import MaxNLocator
 
         figure = figure_class(figsize=(6.4, 3.4), layout="constrained")
@@ -194,14 +194,19 @@ def _medians(true: np.ndarray[Any, Any], off: np.ndarray[Any, Any]) -> tuple[lis
 
 
 def _empty(title: str, text: str) -> Figure:
-    with _style() as figure_class:
+    with style() as figure_class:
         figure = figure_class(figsize=(5, 1.2))
         figure.text(0.5, 0.5, f"{title}: {text}", ha="center", va="center")
     return figure
 
 
 @contextmanager
-def _style() -> Iterator[type[Figure]]:
+def style() -> Iterator[type[Figure]]:
+    """Give the class of figures while the look of all our plots holds.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure

@@ -124,9 +124,10 @@ def export_pose(
     try:
         network.load_state_dict(found.weights)
     except RuntimeError as error:
-        changed = ", ".join(recipe.overrides) or "nothing"
+        before = found.recipe.get("overrides", ())
+        changes = ", ".join(change for change in recipe.overrides if change not in before)
         raise ModelError(
-            f"{checkpoint} does not fit its recipe with {changed} changed; train it with these settings"
+            f"{checkpoint} has other weights than its card's recipe ({changes or 'unchanged'}); train it so"
         ) from error
     if mirror:
         if set(card.outputs) != {"rotation", "spread"}:
@@ -141,7 +142,9 @@ def export_pose(
     crops = _noise(recipe.crop.side) if pictures is None else pictures
     difference = _difference(network, model, crops)
     if any(difference[UNITS[name][0]] > UNITS[name][1] for name in card.outputs):
-        raise ModelError(f"{out} would differ from its network by {difference}; export with half=False")
+        raise ModelError(
+            f"{out} would differ from its network by {difference}; export with half=False (--full)"
+        )
     card = dataclasses.replace(
         card, measured={**card.measured, "export": difference, "mirror_average": mirror}
     )

@@ -16,10 +16,11 @@ class Section(BaseModel):
 class ModelSettings(Section):
     """Which network carries the head.
 
-    `backbone` is a file name of `models/backbones` and `variant` one of its sizes; both may be one word:
-    `backbone = "timm:resnet18"`. `neck` is a file name of `models/necks`. `compat` asks for the layers of the
-    published system where they differ from the standard ones (its file says how). `pretrained` is empty,
-    "imagenet", or a file with weights; it matters where a training starts and nowhere else.
+    `backbone` is a file name of `models/backbones` and `variant` one of its sizes, a name or a number; both
+    may be one word: `backbone = "timm:resnet18"`. `neck` is a file name of `models/necks`. `compat` asks for
+    the layers of the published system where they differ from the standard ones (its file says how).
+    `pretrained` is empty, "imagenet", or a file with weights; it matters where a training starts and nowhere
+    else.
     """
 
     backbone: str
@@ -31,12 +32,17 @@ class ModelSettings(Section):
     @model_validator(mode="before")
     @classmethod
     def _one_name(cls, settings: Any) -> Any:
-        if not isinstance(settings, dict) or ":" not in str(settings.get("backbone")):
+        if not isinstance(settings, dict):
+            return settings
+        if type(settings.get("variant")) in {int, float}:  # --set model.variant=0.5 is a number to TOML
+            settings = {**settings, "variant": str(settings["variant"])}
+        if ":" not in str(settings.get("backbone")):
             return settings
         backbone, _, variant = str(settings["backbone"]).partition(":")
         if settings.get("variant", variant) != variant:
             raise ValueError(
-                f"backbone names the variant {variant!r} and variant says {settings['variant']!r}"
+                f"backbone names the variant {variant!r} and variant says {settings['variant']!r}; name it "
+                f"once, such as with --set 'model={{ backbone = \"{backbone}:{variant}\" }}'"
             )
         return {**settings, "backbone": backbone, "variant": variant}
 

@@ -19,8 +19,11 @@ from facing.errors import RecipeError, UnknownNameError
 from facing.models.settings import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from facing.models.contracts import Head
+    from facing.training.augmentation import Augmentation
 
 SCHEMA = 1
 
@@ -215,7 +218,7 @@ def recipe_from_dict(settings: Mapping[str, Any], *, where: str) -> Recipe:
     try:
         return kind.model_validate(dict(settings))
     except ValidationError as error:
-        raise RecipeError(f"{where}: {_sentence(error, kind)}") from error
+        raise RecipeError(f"{where}: {_sentence(error, kind, settings)}") from error
 
 
 def _resolve(path: Path) -> dict[str, Any]:
@@ -265,15 +268,15 @@ def _set(settings: dict[str, Any], override: str) -> None:
     settings[key] = value
 
 
-def _sentence(error: ValidationError, kind: type[Recipe]) -> str:
+def _sentence(error: ValidationError, kind: type[Recipe], settings: Mapping[str, Any]) -> str:
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        known = sorted(_setting_names(kind))
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5) or [
-            other for other in known if other.rpartition(".")[2][:1] == name.rpartition(".")[2][:1]
-        ]
-        hint = f" Did you mean {_nearest(name, known) or near[0]}?" if near else ""
+        foreign = _of_another_part(name, settings)
+        if foreign:
+            return foreign
+        near = _nearest(name, sorted(_setting_names(kind)))
+        hint = f" Did you mean {near}?" if near else ""
         return f"{name} is no setting.{hint}"
     if first["type"] == "value_error":
         return f"{name}: {first['ctx']['error']}"
@@ -281,15 +284,40 @@ def _sentence(error: ValidationError, kind: type[Recipe]) -> str:
 
 
 def _nearest(name: str, known: Sequence[str]) -> str | None:
-    """Prefer the names of the same table, by the initials of their words: learning_rate is lr."""
+    """Prefer the names of the same table, and the initials of their words: learning_rate is lr."""
     table, _, key = name.rpartition(".")
-    siblings = [other for other in known if other.rpartition(".")[0] == table]
     initials = "".join(word[:1] for word in key.split("_"))
-    for other in siblings:
-        if other.rpartition(".")[2] == initials:
-            return other
-    near = difflib.get_close_matches(name, siblings, n=1, cutoff=0.5)
-    return near[0] if near else None
+    siblings = [other for other in known if other.rpartition(".")[0] == table]
+    for names in (siblings, known):
+        keys = {other.rpartition(".")[2]: other for other in reversed(names)}
+        near = [initials] if initials in keys else difflib.get_close_matches(key, keys, n=1)
+        if near:
+            return keys[near[0]]
+    return None
+
+
+def _of_another_part(name: str, settings: Mapping[str, Any]) -> str:
+    """Say whose setting it is where a head or augmentation has it that was not chosen; else empty."""
+    from facing import registry
+    from facing.models.contracts import load_head
+    from facing.training.augmentation import load_augmentation
+
+    table, _, key = name.partition(".")
+    load: Callable[[str], Head | Augmentation]
+    if table == "head":
+        choice, package, load = "name", "facing.models.heads", load_head
+    elif table == "augment":
+        choice, package, load = "kind", "facing.training.augmentations", load_augmentation
+    else:
+        return ""
+    owners = [part for part in registry.names(package) if key in load(part).settings.model_fields]
+    chosen = settings[table].get(choice)
+    if not owners or chosen is None:
+        return ""
+    return (
+        f"{name} is a setting of {', '.join(owners)}, not of {chosen}; drop it, choose one of those, or "
+        f"write the table anew with --set '{table}={{ {choice} = \"{chosen}\" }}'"
+    )
 
 
 def _setting_names(kind: type[BaseModel], *, prefix: str = "") -> set[str]:

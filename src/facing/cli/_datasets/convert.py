@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def convert(
     source: Source,
     out: Annotated[Path, typer.Option("--out", help="Folder to write; what lies there already is kept.")],
-    form: Annotated[str, typer.Option("--format", help="shards, quat-folder, csv or list.")] = "shards",
+    form: Annotated[
+        str, typer.Option("--format", help="shards, quat-folder, csv, list or pyramid-list.")
+    ] = "shards",
     max_angle: Annotated[
         float, typer.Option("--max-angle", min=0, max=180, help="Leave out larger angles; 180 keeps all.")
     ] = 99.0,

@@ -103,9 +103,13 @@ Curves: TypeAlias = Annotated[
         "--curves", help="Draw the cumulative error curve of this --errors file; repeat for more models."
     ),
 ]
+History: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option("--history", help="Draw the training figures of this run folder; repeat for more runs."),
+]
 Out: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--out", help="File of --curves (.png or .svg) or of --worst (.png, .jpg)."),
+    typer.Option("--out", help="File of --curves or --history (.png, .svg) or of --worst (.png, .jpg)."),
 ]
 Threads: TypeAlias = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads of one network call.")

@@ -8,8 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from facing.cli._shared import say
 from facing.output.sink import text_sink
 
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from facing.runtime.card import Card
 
 SCHEMA = 1
-CURVES, WORST = Path("curves.png"), Path("worst.png")
+WORST = Path("worst.png")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,26 +102,6 @@ def write_report(
     with text_sink(asked.html) as stream:
         stream.write(html_report(parts, about, worst=asked.worst or MANY))
     say(f"report in {asked.html}")
-
-
-def draw_curves(files: Sequence[Path], *, out: Path | None, json_file: Path | None) -> None:
-    """Draw the cumulative error curves of several --errors files; numbers go to --json."""
-    from facing.evaluation.curves import LIMITS_DEG, curves_to_dict, read_curves
-    from facing.evaluation.plots import FORMATS, curve_figure, save_figure
-
-    path = out or CURVES
-    if path.suffix.lower() not in FORMATS:
-        raise typer.BadParameter(f"--out {path} is neither .png nor .svg")
-    curves = read_curves(files)
-    save_figure(curve_figure(curves), path)
-    numbers = curves_to_dict(curves)
-    if json_file is not None:
-        write_json(json_file, numbers)
-    shown = [limit for limit in LIMITS_DEG if limit in {5, 10, 15, 20, 30}]
-    print(f"share of heads within, by {numbers['error']} error: {', '.join(map(str, shown))} degrees")
-    for curve in curves:
-        print(f"  {curve.name:<22}" + "  ".join(f"{100 * share:5.1f} %" for share in curve.shares(shown)))
-    say(f"curves in {path}")
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ and the list of the pyramid system, a .json of {img_path, bbox, R}.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,8 +23,7 @@ from facing.geometry.conventions import (
 from facing.geometry.rotation import euler_from_rotation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -105,11 +105,12 @@ def read_annotation(path: Path, *, picture: Path) -> tuple[NDArray[np.float64], 
     return rotation_from_dad3dheads(model_view), (x0, height - y1, x1, height - y0)
 
 
-def pyramid_list(folder: Path) -> list[dict[str, Any]]:
+def pyramid_list(folder: Path, samples: Iterable[Sample | LeftOut] | None = None) -> list[dict[str, Any]]:
     """Make the list that the pyramid system trains on from the official annotations.
 
     Args:
         folder: the one with train and val, or one of the two.
+        samples: of this folder, where not all of them are wanted.
 
     Returns:
         One record per readable annotation: img_path from `folder`, bbox [x, y, w, h] of the split's list (the
@@ -119,17 +120,21 @@ def pyramid_list(folder: Path) -> list[dict[str, Any]]:
     Raises:
         DataError: the folder does not hold the set.
     """
+    face_boxes = {entry.key: entry.face_box for entry in _entries(folder)}
     records = []
-    for entry in _entries(folder):
-        try:
-            rotation, (x0, y0, x1, y1) = read_annotation(entry.annotation, picture=entry.picture)
-        except DataError:
+    for sample in read_samples(folder) if samples is None else samples:
+        if isinstance(sample, LeftOut):
             continue
+        (head,) = sample.heads
+        assert isinstance(sample.picture, Path)
+        assert head.box is not None
+        assert head.rotation is not None
+        x0, y0, x1, y1 = head.box
         records.append(
             {
-                "img_path": entry.picture.relative_to(folder).as_posix(),
-                "bbox": [x0, y0, x1 - x0, y1 - y0] if entry.face_box is None else entry.face_box,
-                "R": pyramid_from_rotation(rotation).tolist(),
+                "img_path": sample.picture.relative_to(folder).as_posix(),
+                "bbox": face_boxes[sample.key] or [x0, y0, x1 - x0, y1 - y0],
+                "R": pyramid_from_rotation(head.rotation).tolist(),
             }
         )
     return records
