@@ -102,20 +102,20 @@ def jobs(weights: Path) -> list[Job]:
     ]
     small = ("crop.side=128", *DENSE)
     pyramid = [
-        Job("pyramid-dad3dheads", "pyramid-dad3dheads", 6_400, 1e-3, changes=small),
-        Job("pyramid-300w-lp", "pyramid-300w-lp", 3_200, 3e-4, init="pyramid-dad3dheads", changes=small),
-        Job("pyramid-biwi", "pyramid-biwi", 1_600, 1e-4, init="pyramid-300w-lp", changes=small),
+        Job("pyramid-dad3dheads", "pyramid-dad3dheads", 12_800, 1e-3, changes=small),
+        Job("pyramid-300w-lp", "pyramid-300w-lp", 4_800, 3e-4, init="pyramid-dad3dheads", changes=small),
+        Job("pyramid-biwi", "pyramid-biwi", 2_400, 1e-4, init="pyramid-300w-lp", changes=small),
         Job(
             "pyramid-rotation_6d",
             "pyramid-dad3dheads",
-            6_400,
+            12_800,
             1e-3,
             changes=(*small, 'head={name="rotation_6d"}'),
         ),
         Job(
             "pyramid-pool-rotation_6d",
             "pyramid-dad3dheads",
-            6_400,
+            12_800,
             1e-3,
             changes=(*small, 'head={name="rotation_6d"}', "model.neck=pool"),
         ),
