@@ -112,13 +112,6 @@ def jobs(weights: Path) -> list[Job]:
             1e-3,
             changes=(*small, 'head={name="rotation_6d"}'),
         ),
-        Job(
-            "pyramid-pool-rotation_6d",
-            "pyramid-dad3dheads",
-            12_800,
-            1e-3,
-            changes=(*small, 'head={name="rotation_6d"}', "model.neck=pool"),
-        ),
     ]
     return [*heads, *published, *pyramid]
 
