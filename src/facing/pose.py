@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from facing.errors import BoxError, DataError
+from facing.geometry.azimuth import azimuth_deg
 from facing.geometry.rotation import euler_from_rotation, front_from_rotation
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 SCHEMA = 1
 ANGLES = frozenset({"yaw", "pitch", "roll"})
 FACINGS = ("front", "left", "right", "back")
-VERTICAL_DEG = 15.0
-"""A face within this of straight up or down has no azimuth worth the name; its crown decides."""
 
 Facing = Literal["front", "left", "right", "back"]
 
@@ -95,14 +94,10 @@ class HeadPose:
     def facing(self) -> Facing:
         """The side the head faces, left and right as the viewer of the picture sees them.
 
-        By the azimuth of `front` about the picture's upright axis: front up to 45 degrees, back beyond
-        135, else left or right. Within 15 degrees of straight up or down the crown decides: it points
-        away from where a head that looks up would face, and towards where one that looks down would.
+        By the azimuth about the picture's upright axis (`facing.geometry.azimuth`): front up to 45
+        degrees, back beyond 135, else left or right.
         """
-        x, y, z = self.front
-        if np.hypot(x, z) < np.sin(np.radians(VERTICAL_DEG)):
-            x, _, z = -np.sign(y) * self.rotation[:, 1]
-        azimuth = np.degrees(np.arctan2(-x, z))
+        azimuth = float(azimuth_deg(self.rotation))
         if abs(azimuth) <= 45:
             return "front"
         if abs(azimuth) > 135:

@@ -30,7 +30,7 @@ def azimuth_deg(rotation: ArrayLike) -> NDArray[np.float64]:
         (...,) degrees, -180 to 180.
 
     Convention: 0 faces the camera, > 0 turns towards the left edge of the picture, +-180 faces away.
-    Source: the rule of `HeadPose.facing`.
+    Source: our own rule; `HeadPose.facing` is read off it.
     """
     matrix = np.asarray(rotation, dtype=np.float64)
     x, y, z = np.moveaxis(matrix[..., :, 2], -1, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,7 +152,8 @@ def _torchvision(name: str) -> tuple[dict[str, Tensor], str]:
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = weights.url.rpartition("/")[2]
     try:
-        return weights.get_state_dict(progress=False, check_hash=True), file
+        with contextlib.redirect_stdout(sys.stderr):  # torch's loader prints what it fetches
+            return weights.get_state_dict(progress=False, check_hash=True), file
     except Exception as error:  # sockets, certificates, hashes and damaged files each have their own
         raise ModelError(
             f"{file} cannot be had from {weights.url} ({error}); fetch it where there is a network and "

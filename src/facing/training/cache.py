@@ -7,8 +7,11 @@ new shards are decoded alone, changed ones again.
 from __future__ import annotations
 
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,7 +21,7 @@ from facing.shards import read_shard
 from facing.training.pictures import MappedPictures, decoded_head
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -62,9 +65,22 @@ def decoded(files: Sequence[Path], *, labels: Labels | None, planes: Planes) -> 
     else:
         # Spawned, not forked: the parent already runs torch threads.
         with ProcessPoolExecutor(DECODERS, mp_context=get_context("spawn")) as pool:
-            for job in [pool.submit(_decode, path, stem, labels, planes) for path, stem in missing]:
+            with _script_left_alone():
+                jobs = [pool.submit(_decode, path, stem, labels, planes) for path, stem in missing]
+            for job in jobs:
                 job.result()
     return stems
+
+
+@contextmanager
+def _script_left_alone() -> Iterator[None]:
+    """Keep processes that are spawned here from running our caller's script: it needs no main guard."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def mapped(stems: Sequence[Path]) -> MappedPictures:

@@ -83,7 +83,10 @@ def fit(
     """
     task = load_task(recipe.task)
     several = machines.processes > 1 and not started_by_others()
+    if not resume:
+        last_checkpoint(recipe, out=out, resume=False)
     if several or recipe.optim.epochs:
+        _check_start(recipe, task=task, init=init)
         # Before any other process is started, so that what is decoded for the first time is decoded once.
         recipe = resolve(recipe, source=task.source(recipe, data))
     last_checkpoint(recipe, out=out, resume=resume)
@@ -103,6 +106,14 @@ def fit(
         else:
             train(recipe, task=task, data=data, out=out, init=init, machines=machines, **options, **speech)
     return out / BEST
+
+
+def _check_start(recipe: Recipe, *, task: Task, init: Path | None) -> None:
+    """Let what cannot start fail at once: data that are read for the first time may take hours."""
+    network = task.network(recipe)
+    task.start(network, recipe)
+    if init is not None:
+        start_from(network, init)
 
 
 def resolve(recipe: Recipe, *, source: Source) -> Recipe:

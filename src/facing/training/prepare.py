@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from facing.datasets.convert import ConvertJob, convert, converted_from
 from facing.datasets.sample import load_reader
@@ -15,8 +17,7 @@ from facing.shards import find_shards, read_shard
 from facing.training.checkpoint import load_checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from facing.training.recipe import DataSettings, Recipe
 
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 FOLDER = ".facing"
 """Below the data root: what was converted, kept for the next training."""
+MOST_DEG = 180.0
+"""Heads of any pose are stored; `DataSettings.max_angle` decides which of them are learned from."""
 ROOM = 1.9
 """Side of a stored head picture over the longer side of its head box; crops move, turn and grow inside it."""
 DONE = "done.json"
@@ -96,21 +99,53 @@ def _stored_side(folder: Path) -> int:
 def _converted(entry: DataSettings, data: Path, *, side: int) -> Path:
     reader = load_reader(entry.reader)
     path = data / entry.path
-    digest = blake2b(f"{entry.reader}\n{path.resolve()}\n{side}".encode(), digest_size=5).hexdigest()
+    if not reader.may_train_shipped_weights:
+        log.info("%s: licence of %s: %s", path, reader.title, reader.licence)
+    digest = blake2b(
+        f"{entry.reader}\n{path.resolve()}\n{_state(path)}\n{side}\n{MOST_DEG:g}".encode(), digest_size=5
+    ).hexdigest()
     out = data / FOLDER / f"{entry.reader}-{digest}"
     if (out / DONE).exists():
+        _tell(json.loads((out / DONE).read_text(encoding="utf-8")), path, out=out)
         return out
-    log.info("%s: converting %s for training into %s", path, reader.title, out)
-    job = ConvertJob(name=entry.reader, reader=reader, path=path, out=out, side=side, scale=ROOM)
-    tally = convert(job)
+    log.info("%s: converting %s for training", path, reader.title)
+    tally = convert(
+        ConvertJob(
+            name=entry.reader,
+            reader=reader,
+            path=path,
+            out=out,
+            side=side,
+            scale=ROOM,
+            max_angle=MOST_DEG,
+        )
+    )
     story = {"left_out": dict(tally.left_out), "failed": tally.failed}
     with text_sink(out / DONE) as stream:
         stream.write(json.dumps(story, indent=1) + "\n")
-    for reason, count in tally.left_out.items():
-        log.info("%s: %d left out: %s", path, count, reason)
-    if tally.failed:
-        key, why = tally.failed[0]
-        log.warning(
-            "%s: %d pictures could not be read and are left out; %s: %s", path, len(tally.failed), key, why
-        )
+    _tell(story, path, out=out)
     return out
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Give the number of files of a set and the time of the newest: a set that changed is converted anew."""
+    if path.is_file():
+        return 1, path.stat().st_mtime_ns
+    count, newest = 0, 0
+    for folder, below, files in os.walk(path):
+        below[:] = [name for name in below if not name.startswith(".")]  # our own FOLDER may lie there
+        count += len(files)
+        newest = max([newest, *(Path(folder, name).lstat().st_mtime_ns for name in files)])
+    return count, newest
+
+
+def _tell(story: Mapping[str, Any], path: Path, *, out: Path) -> None:
+    """Log where the heads of a set lie and which of them were left out."""
+    log.info("%s: its heads are kept in %s", path, out)
+    for reason, count in story["left_out"].items():
+        log.info("%s: %d left out: %s", path, count, reason)
+    if story["failed"]:
+        key, why = story["failed"][0]
+        log.warning(
+            "%s: pictures that cannot be read are left out: %d; %s: %s", path, len(story["failed"]), key, why
+        )

@@ -11,6 +11,7 @@ from facing.training.checkpoint import LAST, Checkpoint, load_checkpoint
 from facing.training.logs import METRICS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import torch
@@ -43,10 +44,21 @@ def last_checkpoint(recipe: Recipe, *, out: Path, resume: bool) -> Checkpoint | 
         raise RecipeError(f"{out} holds a run already; add --resume or choose another --out")
     last = load_checkpoint(out / LAST)
     if last.digest != recipe.digest():
+        here, there = (_flat(settings) for settings in (recipe.to_dict(), last.recipe))
+        other = [name for name in here if here[name] != there.get(name) and name != "overrides"]
+        apart = f": {other[0]} is {here[other[0]]!r} here and {there.get(other[0])!r} there" if other else ""
         raise RecipeError(
-            f"{out} holds a run of another recipe or of data of another size; choose another --out"
+            f"{out} holds a run of another recipe or of data of another size{apart}; choose another --out"
         )
     return last
+
+
+def _flat(settings: Mapping[str, Any], *, prefix: str = "") -> dict[str, Any]:
+    """Give the settings of nested tables by their dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= _flat(value, prefix=f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
 
 
 def prepare_folder(recipe: Recipe, *, out: Path, fresh: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facing.training.data import HeadLabels
+
+log = logging.getLogger(__name__)
 
 
 class SamplingSettings(Section):
@@ -64,10 +67,36 @@ def within(
         folders: which set each head belongs to, (N,).
         max_angles: of the sets, degrees.
     """
+    return np.asarray(labels.known.all(1) & ~over_limit(labels, folders, max_angles=max_angles))
+
+
+def over_limit(
+    labels: HeadLabels, folders: NDArray[np.int64], *, max_angles: Sequence[float]
+) -> NDArray[np.bool_]:
+    """Mark heads with a known angle over the limit of their set, (N,); arguments are those of `within`."""
     angles = euler_from_rotation(labels.rotation.astype(np.float64), yaw_within_90=True)
-    largest = np.abs(np.stack([np.asarray(angle) for angle in angles])).max(0)
+    sizes = np.abs(np.stack([np.asarray(angle) for angle in angles], axis=1))
+    largest = np.where(labels.known, sizes, 0.0).max(1)
     # Renders are exact to a millionth: at the limit itself they are in.
-    return np.asarray(labels.known.all(1) & (largest <= np.asarray(max_angles)[folders] + 1e-3))
+    return np.asarray(largest > np.asarray(max_angles)[folders] + 1e-3)
+
+
+def tell_left_out(
+    left_out: NDArray[np.bool_], folders: NDArray[np.int64], *, paths: Sequence[str], reason: str
+) -> None:
+    """Log how many heads of each set are not learned from.
+
+    Args:
+        left_out: (N,).
+        folders: which set each head belongs to, (N,).
+        paths: of the sets.
+        reason: why.
+    """
+    for number, path in enumerate(paths):
+        own = folders == number
+        count = int((left_out & own).sum())
+        if count:
+            log.info("%s: %d of %d heads left out: %s", path, count, int(own.sum()), reason)
 
 
 def held_out(identity: NDArray[np.int64], *, share: float) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from facing.losses.box import box_loss
 from facing.losses.heatmap import centre_targets, heatmap_loss
 from facing.models.detection import CELL, DetectorSpec, HeadDetector, cell_boxes
 from facing.models.settings import Section
-from facing.training.recipe import Recipe
+from facing.training.recipe import DataSettings, Recipe
 from facing.training.scene_augment import SceneAugmentSettings, scene_batch
 from facing.training.scene_data import open_scenes
 from facing.training.task import Batch, Source, Task, Validation
@@ -58,11 +58,28 @@ class DetectionLossSettings(Section):
 
 
 class DetectionRecipe(Recipe):
-    """A recipe with task = "detection"; its pictures are squares of the size of the scenes."""
+    """A recipe with task = "detection"; its pictures are squares of the size of the scenes.
+
+    Its sets are folders of scene shards, and every scene is drawn once per pass.
+    """
 
     model: DetectorSettings = DetectorSettings()
     loss: DetectionLossSettings = DetectionLossSettings()
     augment: SceneAugmentSettings = SceneAugmentSettings()
+
+    @field_validator("data", "validation")
+    @classmethod
+    def _scene_shards(
+        cls, value: tuple[DataSettings, ...] | DataSettings | None
+    ) -> tuple[DataSettings, ...] | DataSettings | None:
+        entries = value if isinstance(value, tuple) else (value,)
+        for entry in filter(None, entries):
+            if entry != DataSettings(path=entry.path):
+                raise ValueError(
+                    f"the detector learns from scene shards of facing synth, each scene once per pass: "
+                    f"give {entry.path} as a path alone, without reader, weight and max_angle"
+                )
+        return value
 
 
 def _network(recipe: DetectionRecipe) -> nn.Module:

@@ -23,7 +23,7 @@ from facing.training.augmentation import AugmentationSettings, load_augmentation
 from facing.training.data import open_backgrounds, open_heads
 from facing.training.prepare import head_folders
 from facing.training.recipe import Recipe
-from facing.training.sampling import SamplingSettings, draw_chances, held_out
+from facing.training.sampling import SamplingSettings, draw_chances, held_out, over_limit, tell_left_out
 from facing.training.task import Batch, Task, Validation
 
 if TYPE_CHECKING:
@@ -170,8 +170,15 @@ def _open(recipe: OrientationRecipe, entries: Sequence[DataSettings], data: Path
     posed = ~stated & labels.known[:, :2].all(1) & (recipe.labels == ORIENTATIONS)
     number = np.full(len(folders), BETWEEN, np.int64)
     number[posed] = recipe.rule.classes(azimuth_deg(labels.rotation[posed]))
+    number[posed & over_limit(labels, folders, max_angles=[entry.max_angle for entry in entries])] = BETWEEN
     for name in np.unique(labels.label[stated]).tolist():
         number[labels.label == name] = _number(name, recipe.labels)
+    tell_left_out(
+        number == BETWEEN,
+        folders,
+        paths=[entry.path for entry in entries],
+        reason="in no class: no pose stated, too near a border of ranges, or an angle over max_angle",
+    )
     rotation = labels.rotation.copy()
     rotation[~posed] = UNPOSED
     names = np.array([*recipe.labels, ""])[number]  # BETWEEN is the last one
@@ -209,7 +216,8 @@ class _Source:
         absent = sorted(set(range(len(recipe.labels))) - set(self.heads.number[usable].tolist()))
         if absent:
             raise DataError(
-                f"{data}: no head of the recipe's data is in the class {recipe.labels[absent[0]]!r}"
+                f"{data}: no head of the recipe's data is in the class {recipe.labels[absent[0]]!r}; "
+                "add heads of it, or name a validation set of its own"
             )
         chances = draw_chances(
             self.heads.labels,

@@ -20,7 +20,7 @@ from facing.training.augmentation import AugmentationSettings, load_augmentation
 from facing.training.data import open_backgrounds, open_heads
 from facing.training.prepare import head_folders
 from facing.training.recipe import Recipe
-from facing.training.sampling import SamplingSettings, draw_chances, held_out, within
+from facing.training.sampling import SamplingSettings, draw_chances, held_out, tell_left_out, within
 from facing.training.task import Batch, Task, Validation
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class _Heads:
         self.recipe = recipe
         self.pictures, self.labels, folders = _open(recipe, recipe.data, data)
         self.backgrounds = _backgrounds(recipe, data)
-        usable = within(self.labels, folders, max_angles=[entry.max_angle for entry in recipe.data])
+        usable = _usable(self.labels, folders, recipe.data)
         if recipe.validation is None and recipe.validation_share > 0:
             usable &= ~held_out(self.labels.identity, share=recipe.validation_share)
         if not usable.any():
@@ -148,6 +148,18 @@ def _open(
     return open_heads(head_folders(entries, data, side=recipe.crop.side, scale=recipe.crop.scale))
 
 
+def _usable(
+    labels: HeadLabels, folders: NDArray[np.int64], entries: Sequence[DataSettings]
+) -> NDArray[np.bool_]:
+    """Mark heads that a pose can be learned from, and log how many of each set cannot."""
+    usable = within(labels, folders, max_angles=[entry.max_angle for entry in entries])
+    posed = np.asarray(labels.known.all(1))
+    paths = [entry.path for entry in entries]
+    tell_left_out(~posed, folders, paths=paths, reason="yaw, pitch and roll are not all stated")
+    tell_left_out(posed & ~usable, folders, paths=paths, reason="an angle over the set's max_angle")
+    return usable
+
+
 def _loss(network: nn.Module, batch: Batch, recipe: PoseRecipe) -> dict[str, Tensor]:
     out = network(batch["picture"])
     terms = load_head(recipe.head.name).loss(out, batch, recipe.head)
@@ -171,7 +183,7 @@ def _validation(recipe: PoseRecipe, data: Path) -> Validation:
         return lambda _: {}
     entries = recipe.data if recipe.validation is None else (recipe.validation,)
     pictures, labels, folders = _open(recipe, entries, data)
-    usable = within(labels, folders, max_angles=[entry.max_angle for entry in entries])
+    usable = _usable(labels, folders, entries)
     if recipe.validation is None:
         usable &= held_out(labels.identity, share=share)
     found = np.flatnonzero(usable)
