@@ -49,6 +49,7 @@ SHORT = (
 DENSE = ("precision=bf16-mixed",)
 """Dense convolutions take half the time in bfloat16, depthwise ones the same."""
 
+SMALL_CROPS = ("crop.side=96", "augment.start=0.2", *DENSE)
 SORD_AS_PUBLISHED = '{name="vector_soft_bins", compat=true, metric="log", soft_loss="bce"}'
 
 
@@ -64,27 +65,50 @@ class Job:
     changes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Row:
+    """A row of the compact system's table, which has three modes."""
+
+    name: str
+    crops: int
+    lr: float
+    pretrained: str = ""
+    init: str = ""
+    changes: tuple[str, ...] = ()
+
+
 def jobs(weights: Path) -> list[Job]:
     mobilenet = str((weights / "mobilenet_v2-imagenet.npz").resolve())
     squeezenet = str((weights / "squeezenet1_1-imagenet.npz").resolve())
+    # Networks without ImageNet weights at hand start from a common run on small crops: from nothing, a few
+    # hundred steps of depthwise layers end where an estimator that calls every head frontal is.
+    warm = [
+        Job(f"warm-{name}", "compare-heads", crops, 2e-3, batch=64, changes=(f"model={model}", *SMALL_CROPS))
+        for name, model, crops in (
+            ("efficientnet", '{backbone="efficientnet_v2", variant="s"}', 16_000),
+            ("mobilenet-half", '{backbone="mobilenet_v2", variant="0.5"}', 25_600),
+            ("shufflenet", '{backbone="shufflenet_v2", variant="1.0"}', 25_600),
+        )
+    ]
     rows = [
-        ("mobilenet-224", 3_200, 5e-4, mobilenet),
-        ("mobilenet-128", 6_400, 5e-4, mobilenet),
-        ("mobilenet-half-224", 4_800, 2e-3, ""),
-        ("mobilenet-half-128", 12_800, 2e-3, ""),
-        ("squeezenet-128", 25_600, 5e-4, squeezenet),
-        ("shufflenet-160", 9_600, 2e-3, ""),
+        Row("mobilenet-224", 3_200, 5e-4, pretrained=mobilenet),
+        Row("mobilenet-128", 6_400, 5e-4, pretrained=mobilenet),
+        Row("mobilenet-half-224", 2_400, 1e-3, init="warm-mobilenet-half"),
+        Row("mobilenet-half-128", 6_400, 1e-3, init="warm-mobilenet-half"),
+        Row("squeezenet-128", 12_800, 5e-4, pretrained=squeezenet, changes=DENSE),
+        Row("shufflenet-160", 4_800, 1e-3, init="warm-shufflenet"),
     ]
     published = [
         Job(
-            f"compact-{mode}-{row}",
-            f"compact-{mode}-{row}",
-            crops,
-            lr,
-            pretrained=start,
-            changes=DENSE if row.startswith("squeezenet") else (),
+            f"compact-{mode}-{row.name}",
+            f"compact-{mode}-{row.name}",
+            row.crops,
+            row.lr,
+            pretrained=row.pretrained,
+            init=row.init,
+            changes=row.changes,
         )
-        for row, crops, lr, start in rows
+        for row in rows
         for mode in ("reg", "cls", "sord")
     ]
     heads = [
@@ -101,19 +125,21 @@ def jobs(weights: Path) -> list[Job]:
         }.items()
     ]
     small = ("crop.side=128", *DENSE)
+    six = 'head={name="rotation_6d"}'
     pyramid = [
-        Job("pyramid-dad3dheads", "pyramid-dad3dheads", 12_800, 1e-3, changes=small),
-        Job("pyramid-300w-lp", "pyramid-300w-lp", 4_800, 3e-4, init="pyramid-dad3dheads", changes=small),
-        Job("pyramid-biwi", "pyramid-biwi", 2_400, 1e-4, init="pyramid-300w-lp", changes=small),
+        Job("pyramid-dad3dheads", "pyramid-dad3dheads", 6_400, 1e-3, init="warm-efficientnet", changes=small),
         Job(
             "pyramid-rotation_6d",
             "pyramid-dad3dheads",
-            12_800,
+            6_400,
             1e-3,
-            changes=(*small, 'head={name="rotation_6d"}'),
+            init="warm-efficientnet",
+            changes=(*small, six),
         ),
+        Job("pyramid-300w-lp", "pyramid-300w-lp", 3_200, 3e-4, init="pyramid-dad3dheads", changes=small),
+        Job("pyramid-biwi", "pyramid-biwi", 1_600, 1e-4, init="pyramid-300w-lp", changes=small),
     ]
-    return [*heads, *published, *pyramid]
+    return [*warm, *heads, *published, *pyramid]
 
 
 class AlwaysFrontal:
@@ -230,15 +256,26 @@ def main() -> None:
     where = {"renders": args.renders, "pictures": args.pictures, "work": args.work}
     frontal = {"job": "always frontal", "sets": measure(AlwaysFrontal(), args.pictures)}
     # A job that starts from another waits for it; all others run side by side.
-    first = [job for job in chosen if not job.init]
+    results = []
     with ThreadPoolExecutor(args.workers) as pool:
-        results = list(pool.map(lambda job: run(job, **where), first))
-    results += [run(job, **where) for job in chosen if job.init]
+        for stage in _stages(chosen):
+            results += pool.map(lambda job: run(job, **where), stage)
     print("| job | crops | min | val | AFLW2000 front | MAE | DrivFace yaw | Pointing'04 yaw |")
     print("|---|---|---|---|---|---|---|---|")
     for result in [frontal, *results]:
         print(row_text(result))
     print(save_result(about | {"jobs": [frontal, *results]}, suite="recipes", folder=args.results))
+
+
+def _stages(chosen: list[Job]) -> list[list[Job]]:
+    """Order jobs so that each one stands behind the one that it starts from."""
+    stages, done, left = [], {""}, list(chosen)
+    while left:
+        ready = [job for job in left if job.init in done or job.init not in {other.name for other in left}]
+        stages.append(ready)
+        done |= {job.name for job in ready}
+        left = [job for job in left if job not in ready]
+    return stages
 
 
 if __name__ == "__main__":
