@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facing.training.data import HeadLabels
-from facing.training.sampling import SamplingSettings, draw_chances, held_out, within
+from facing.training.sampling import SamplingSettings, draw_chances, held_out, over_limit, stated
 
 
 def labels_at(yaw_deg, *, label=None):
@@ -85,10 +85,18 @@ def test_both_sides_hold_something(share):
     assert not held_out(np.array([4, 4]), share=share).any()
 
 
-def test_limits_are_those_of_each_set_and_unknown_angles_are_out():
+def test_limits_are_those_of_each_set():
     labels = labels_at([10.0, 89.0, 10.0, 89.0])
     labels.known[2] = (True, False, False)
-    folders = np.array([0, 0, 1, 1])
-    np.testing.assert_array_equal(within(labels, folders, max_angles=[45, 99]), [True, False, False, True])
+    over = over_limit(labels, np.array([0, 0, 1, 1]), max_angles=[45, 99])
+    np.testing.assert_array_equal(over, [False, True, False, False])
     # Beyond 90 degrees of yaw the field's triple has pitch and roll near 180, which no limit of 99 admits.
-    assert not within(labels_at([150.0]), np.array([0]), max_angles=[99]).any()
+    assert over_limit(labels_at([150.0]), np.array([0]), max_angles=[99]).all()
+
+
+def test_only_the_angles_that_are_needed_must_be_stated():
+    labels = labels_at([10.0, 20.0, 30.0])
+    labels.known[1] = (True, True, False)
+    labels.known[2] = (True, False, False)
+    np.testing.assert_array_equal(stated(labels, ("yaw", "pitch", "roll")), [True, False, False])
+    np.testing.assert_array_equal(stated(labels, ("yaw", "pitch")), [True, True, False])

@@ -14,6 +14,7 @@ from facing.errors import MissingExtraError, ModelError
 from facing.export.card_file import write_model
 from facing.runtime.card import Card
 from facing.training.checkpoint import load_checkpoint
+from facing.training.prepare import RENDERS_TERMS
 from facing.training.recipe import changed_settings, recipe_from_dict
 from facing.training.task import load_task
 
@@ -76,7 +77,7 @@ def pose_card(
         name=name or recipe.name,
         kind="pose",
         outputs=_outputs(recipe),
-        licence=recipe.licence,
+        licence=_licence(recipe, found.data),
         crop=CropSpec(side=recipe.crop.side, scale=recipe.crop.scale),
         recipe=settings,
         recipe_hash=recipe.digest() if changes else found.digest,
@@ -213,6 +214,14 @@ def _pose_recipe(settings: dict[str, Any], *, where: Path) -> Any:
     if recipe.task not in CROP_TASKS:
         raise ModelError(f"{where} holds a {recipe.task} network, no pose network; export it as such")
     return recipe
+
+
+def _licence(recipe: Any, seen: Sequence[Mapping[str, str]]) -> str:
+    """Give the recipe's licence, unless the weights saw something that its author did not choose."""
+    restricted = [row["name"] for row in seen if row["licence"] != RENDERS_TERMS]
+    if not restricted or not recipe.overrides:
+        return str(recipe.licence)
+    return f"restricted by what it was trained on: {', '.join(restricted)}"
 
 
 def _outputs(recipe: Any) -> tuple[str, ...]:

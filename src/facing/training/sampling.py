@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
+from facing.datasets.sample import ANGLES
 from facing.geometry.rotation import euler_from_rotation
 from facing.models.settings import Section
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from facing.datasets.sample import Angle
     from facing.training.data import HeadLabels
 
 log = logging.getLogger(__name__)
@@ -57,23 +59,21 @@ def draw_chances(
     return np.asarray(chances / chances.sum())
 
 
-def within(
+def stated(labels: HeadLabels, angles: Sequence[Angle]) -> NDArray[np.bool_]:
+    """Mark heads whose set states all of some angles, (N,)."""
+    return np.asarray(labels.known[:, [ANGLES.index(name) for name in angles]].all(1))
+
+
+def over_limit(
     labels: HeadLabels, folders: NDArray[np.int64], *, max_angles: Sequence[float]
 ) -> NDArray[np.bool_]:
-    """Mark heads that state all three angles, none of them over the limit of their set, (N,).
+    """Mark heads with a known angle over the limit of their set, (N,).
 
     Args:
         labels: of N heads.
         folders: which set each head belongs to, (N,).
         max_angles: of the sets, degrees.
     """
-    return np.asarray(labels.known.all(1) & ~over_limit(labels, folders, max_angles=max_angles))
-
-
-def over_limit(
-    labels: HeadLabels, folders: NDArray[np.int64], *, max_angles: Sequence[float]
-) -> NDArray[np.bool_]:
-    """Mark heads with a known angle over the limit of their set, (N,); arguments are those of `within`."""
     angles = euler_from_rotation(labels.rotation.astype(np.float64), yaw_within_90=True)
     sizes = np.abs(np.stack([np.asarray(angle) for angle in angles], axis=1))
     largest = np.where(labels.known, sizes, 0.0).max(1)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field, create_model
 
+from facing.datasets.sample import ANGLES
 from facing.errors import DataError
 from facing.losses.front import front_angle
 from facing.losses.geodesic import geodesic_angle
@@ -20,7 +21,14 @@ from facing.training.augmentation import AugmentationSettings, load_augmentation
 from facing.training.data import open_backgrounds, open_heads
 from facing.training.prepare import head_folders
 from facing.training.recipe import Recipe
-from facing.training.sampling import SamplingSettings, draw_chances, held_out, tell_left_out, within
+from facing.training.sampling import (
+    SamplingSettings,
+    draw_chances,
+    held_out,
+    over_limit,
+    stated,
+    tell_left_out,
+)
 from facing.training.task import Batch, Task, Validation
 
 if TYPE_CHECKING:
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from facing.datasets.sample import Angle
     from facing.training.data import HeadLabels
     from facing.training.pictures import Pictures
     from facing.training.recipe import DataSettings
@@ -109,11 +118,12 @@ class _Heads:
         self.recipe = recipe
         self.pictures, self.labels, folders = _open(recipe, recipe.data, data)
         self.backgrounds = _backgrounds(recipe, data)
-        usable = _usable(self.labels, folders, recipe.data)
+        usable = _usable(recipe, self.labels, folders, recipe.data)
         if recipe.validation is None and recipe.validation_share > 0:
             usable &= ~held_out(self.labels.identity, share=recipe.validation_share)
         if not usable.any():
-            raise DataError(f"{data}: no head of the recipe's data states yaw, pitch and roll; choose others")
+            needed = " and ".join(needed_angles(recipe))
+            raise DataError(f"{data}: no head of the recipe's data states {needed}; choose other sets")
         weights = [entry.weight for entry in recipe.data]
         chances = draw_chances(
             self.labels, np.where(usable, folders, -1), weights=weights, sampling=recipe.sampling
@@ -148,16 +158,22 @@ def _open(
     return open_heads(head_folders(entries, data, side=recipe.crop.side, scale=recipe.crop.scale))
 
 
+def needed_angles(recipe: PoseRecipe) -> tuple[Angle, ...]:
+    """Give the angles that labels must state: a head that gives only the front needs no roll."""
+    return ANGLES if "rotation" in load_head(recipe.head.name).outputs else ("yaw", "pitch")
+
+
 def _usable(
-    labels: HeadLabels, folders: NDArray[np.int64], entries: Sequence[DataSettings]
+    recipe: PoseRecipe, labels: HeadLabels, folders: NDArray[np.int64], entries: Sequence[DataSettings]
 ) -> NDArray[np.bool_]:
-    """Mark heads that a pose can be learned from, and log how many of each set cannot."""
-    usable = within(labels, folders, max_angles=[entry.max_angle for entry in entries])
-    posed = np.asarray(labels.known.all(1))
+    """Mark heads that the recipe's head can learn from, and log how many of each set cannot."""
+    needed = needed_angles(recipe)
+    posed = stated(labels, needed)
+    over = over_limit(labels, folders, max_angles=[entry.max_angle for entry in entries])
     paths = [entry.path for entry in entries]
-    tell_left_out(~posed, folders, paths=paths, reason="yaw, pitch and roll are not all stated")
-    tell_left_out(posed & ~usable, folders, paths=paths, reason="an angle over the set's max_angle")
-    return usable
+    tell_left_out(~posed, folders, paths=paths, reason=f"{' and '.join(needed)} are not all stated")
+    tell_left_out(posed & over, folders, paths=paths, reason="an angle over the set's max_angle")
+    return posed & ~over
 
 
 def _loss(network: nn.Module, batch: Batch, recipe: PoseRecipe) -> dict[str, Tensor]:
@@ -183,7 +199,7 @@ def _validation(recipe: PoseRecipe, data: Path) -> Validation:
         return lambda _: {}
     entries = recipe.data if recipe.validation is None else (recipe.validation,)
     pictures, labels, folders = _open(recipe, entries, data)
-    usable = _usable(labels, folders, entries)
+    usable = _usable(recipe, labels, folders, entries)
     if recipe.validation is None:
         usable &= held_out(labels.identity, share=share)
     found = np.flatnonzero(usable)
@@ -192,7 +208,8 @@ def _validation(recipe: PoseRecipe, data: Path) -> Validation:
         np.unique(np.linspace(0, len(found) - 1, min(len(found), VALIDATION_PICTURES)).astype(np.int64))
     ]
     if len(rows) == 0:
-        raise DataError(f"{data}: no head to validate on states yaw, pitch and roll; name another set")
+        needed = " and ".join(needed_angles(recipe))
+        raise DataError(f"{data}: no head to validate on states {needed}; name another set")
     batch = crop_batch(
         pictures.take(rows),
         labels.take(rows),
