@@ -58,9 +58,8 @@ def test_heads_of_any_pose_are_kept(tmp_path):
 def test_what_is_left_out_is_told_every_time(tmp_path, caplog):
     write_table(tmp_path / "set", [0, 20, 120, None, 40])
     (tmp_path / "set" / "4.png").write_bytes(b"no picture")
-    recipe = recipe_from_dict(
-        settings(data=[{"reader": "csv", "path": "set", "max_angle": 99.0}]), where="test"
-    )
+    data = [{"reader": "csv", "path": "set", "max_angle": 99.0}]
+    recipe = recipe_from_dict(settings(data=data, head={"name": "rotation_6d"}), where="test")
     for _ in range(2):
         caplog.clear()
         with caplog.at_level(logging.INFO, "facing"):
@@ -69,6 +68,14 @@ def test_what_is_left_out_is_told_every_time(tmp_path, caplog):
         assert re.search(r"set: pictures that cannot be read are left out: 1; 4\.png: ", caplog.text)
         assert "set: 1 of 4 heads left out: yaw, pitch and roll are not all stated" in caplog.text
         assert "set: 1 of 4 heads left out: an angle over the set's max_angle" in caplog.text
+
+
+def test_a_facing_direction_needs_no_roll(tmp_path, caplog):
+    write_table(tmp_path / "set", [0, 20, None])
+    recipe = recipe_from_dict(settings(head={"name": "vector"}), where="test")
+    with caplog.at_level(logging.INFO, "facing"):
+        assert len(load_task("pose").source(recipe, tmp_path)) == 3
+    assert "left out" not in caplog.text
 
 
 def test_classes_learn_from_the_backs_of_a_converted_set(tmp_path, caplog):

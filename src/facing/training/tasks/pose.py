@@ -122,7 +122,7 @@ class _Heads:
         if recipe.validation is None and recipe.validation_share > 0:
             usable &= ~held_out(self.labels.identity, share=recipe.validation_share)
         if not usable.any():
-            needed = " and ".join(needed_angles(recipe))
+            needed = in_words(needed_angles(recipe))
             raise DataError(f"{data}: no head of the recipe's data states {needed}; choose other sets")
         weights = [entry.weight for entry in recipe.data]
         chances = draw_chances(
@@ -163,6 +163,11 @@ def needed_angles(recipe: PoseRecipe) -> tuple[Angle, ...]:
     return ANGLES if "rotation" in load_head(recipe.head.name).outputs else ("yaw", "pitch")
 
 
+def in_words(angles: Sequence[Angle]) -> str:
+    """Name angles as a sentence does."""
+    return f"{', '.join(angles[:-1])} and {angles[-1]}"
+
+
 def _usable(
     recipe: PoseRecipe, labels: HeadLabels, folders: NDArray[np.int64], entries: Sequence[DataSettings]
 ) -> NDArray[np.bool_]:
@@ -171,7 +176,7 @@ def _usable(
     posed = stated(labels, needed)
     over = over_limit(labels, folders, max_angles=[entry.max_angle for entry in entries])
     paths = [entry.path for entry in entries]
-    tell_left_out(~posed, folders, paths=paths, reason=f"{' and '.join(needed)} are not all stated")
+    tell_left_out(~posed, folders, paths=paths, reason=f"{in_words(needed)} are not all stated")
     tell_left_out(posed & over, folders, paths=paths, reason="an angle over the set's max_angle")
     return posed & ~over
 
@@ -208,7 +213,7 @@ def _validation(recipe: PoseRecipe, data: Path) -> Validation:
         np.unique(np.linspace(0, len(found) - 1, min(len(found), VALIDATION_PICTURES)).astype(np.int64))
     ]
     if len(rows) == 0:
-        needed = " and ".join(needed_angles(recipe))
+        needed = in_words(needed_angles(recipe))
         raise DataError(f"{data}: no head to validate on states {needed}; name another set")
     batch = crop_batch(
         pictures.take(rows),
