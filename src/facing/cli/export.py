@@ -105,8 +105,18 @@ def export(
         assert card.crop is not None
         crops = _crops(check, spec=card.crop) if check else None
         card = export_pose(checkpoint, out, card=card, pictures=crops, half=not full, mirror=mirror)
-        say(f"differs from its network by {card.measured['export']}")
+        say(_agreement(card.measured["export"]))
     print(out)
+
+
+def _agreement(difference: dict[str, float]) -> str:
+    """Say how far file and network differ: {"crops": 8, "front_deg": 0.0007} and the like."""
+    parts = [
+        f"{name.removesuffix('_deg')} within {value:g}{' degrees' if name.endswith('_deg') else ''}"
+        for name, value in difference.items()
+        if name != "crops"
+    ]
+    return f"file and network agree on {difference['crops']:g} crops: {', '.join(parts)}"
 
 
 def _figures(path: Path) -> Any:
