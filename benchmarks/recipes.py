@@ -93,10 +93,10 @@ def jobs(weights: Path) -> list[Job]:
     rows = [
         Row("mobilenet-224", 3_200, 5e-4, pretrained=mobilenet),
         Row("mobilenet-128", 6_400, 5e-4, pretrained=mobilenet),
-        Row("mobilenet-half-224", 2_400, 1e-3, init="warm-mobilenet-half"),
-        Row("mobilenet-half-128", 6_400, 1e-3, init="warm-mobilenet-half"),
-        Row("squeezenet-128", 12_800, 5e-4, pretrained=squeezenet, changes=DENSE),
-        Row("shufflenet-160", 4_800, 1e-3, init="warm-shufflenet"),
+        Row("mobilenet-half-224", 1_600, 1e-3, init="warm-mobilenet-half"),
+        Row("mobilenet-half-128", 3_200, 1e-3, init="warm-mobilenet-half"),
+        Row("squeezenet-128", 9_600, 5e-4, pretrained=squeezenet, changes=DENSE),
+        Row("shufflenet-160", 3_200, 1e-3, init="warm-shufflenet"),
     ]
     published = [
         Job(
@@ -127,19 +127,19 @@ def jobs(weights: Path) -> list[Job]:
     small = ("crop.side=128", *DENSE)
     six = 'head={name="rotation_6d"}'
     pyramid = [
-        Job("pyramid-dad3dheads", "pyramid-dad3dheads", 6_400, 1e-3, init="warm-efficientnet", changes=small),
+        Job("pyramid-dad3dheads", "pyramid-dad3dheads", 4_800, 1e-3, init="warm-efficientnet", changes=small),
         Job(
             "pyramid-rotation_6d",
             "pyramid-dad3dheads",
-            6_400,
+            4_800,
             1e-3,
             init="warm-efficientnet",
             changes=(*small, six),
         ),
-        Job("pyramid-300w-lp", "pyramid-300w-lp", 3_200, 3e-4, init="pyramid-dad3dheads", changes=small),
-        Job("pyramid-biwi", "pyramid-biwi", 1_600, 1e-4, init="pyramid-300w-lp", changes=small),
+        Job("pyramid-300w-lp", "pyramid-300w-lp", 1_600, 3e-4, init="pyramid-dad3dheads", changes=small),
+        Job("pyramid-biwi", "pyramid-biwi", 800, 1e-4, init="pyramid-300w-lp", changes=small),
     ]
-    return [*warm, *heads, *published, *pyramid]
+    return [*warm, *heads, *pyramid, *published]
 
 
 class AlwaysFrontal:
