@@ -157,7 +157,7 @@ def run(job: Job, *, renders: Path, pictures: Path, work: Path) -> dict[str, Any
     changes = [
         *SHORT,
         f"optim.crops={job.crops}",
-        f"optim.epoch_crops={max(job.crops // 2, job.batch)}",
+        f"optim.epoch_crops={max(job.crops // (2 if job.name.startswith('warm') else 1), job.batch)}",
         f"optim.lr={job.lr}",
         f"optim.batch={job.batch}",
         f'model.pretrained="{job.pretrained}"',
