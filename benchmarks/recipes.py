@@ -154,10 +154,12 @@ def run(job: Job, *, renders: Path, pictures: Path, work: Path) -> dict[str, Any
     done = out / "bench.json"
     if done.exists():
         return json.loads(done.read_text(encoding="utf-8"))
+    # Validating takes longer than a short job trains.
+    epoch = job.crops // 2 if job.name.startswith(("warm", "head")) else job.crops
     changes = [
         *SHORT,
         f"optim.crops={job.crops}",
-        f"optim.epoch_crops={max(job.crops // (2 if job.name.startswith('warm') else 1), job.batch)}",
+        f"optim.epoch_crops={epoch}",
         f"optim.lr={job.lr}",
         f"optim.batch={job.batch}",
         f'model.pretrained="{job.pretrained}"',
