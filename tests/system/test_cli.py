@@ -229,8 +229,13 @@ def wait_until_idle(pid, *, polls=5, apart_s=0.3):
 
 def test_ctrl_c_is_quiet(files):
     command = [*FACING, "estimate", "-", "--model", "pose.onnx", "--whole-image"]
+    # A shell's background job ignores SIGINT, and its children inherit that: ask for the usual answer.
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread
     ) as process:
         wait_until_idle(process.pid)  # by then it waits for standard input
         process.send_signal(signal.SIGINT)

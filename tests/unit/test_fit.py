@@ -176,6 +176,8 @@ def test_killed_it_resumes_as_if_it_had_not_been(tmp_path, precision):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to answer")
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_asked_to_stop_it_keeps_the_last_epoch(tmp_path, sign):
+    # A shell's background job ignores SIGINT, and its children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     recipe = toy_recipe(optim={"epochs": 50})
 
     def stop(line, *, lines=[]):  # noqa: B006 - counts the calls

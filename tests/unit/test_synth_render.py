@@ -56,6 +56,14 @@ def test_same_seed_same_bytes_other_seed_other_bytes(renderer):
     assert first[0].encoded != other[0].encoded
 
 
+def test_renderers_side_by_side_do_not_disturb_each_other(renderer):
+    alone = [sample.encoded for sample in stand_in(renderer, 3)]
+    other = Renderer(side=48)
+    stand_in(other, 4)
+    assert [sample.encoded for sample in stand_in(renderer, 3)] == alone
+    assert stand_in(other, 4)[0].pixels().shape == (48, 48, 4)
+
+
 def test_box_encloses_the_drawn_head_and_landmarks_lie_in_it(renderer):
     for sample in stand_in(renderer, 1) + stand_in(renderer, 2):
         x0, y0, x1, y1 = sample.label["box"]

@@ -91,6 +91,11 @@ class Renderer:
 
     def load(self, figure: Figure) -> None:
         """Put a figure on the device; it is then drawn in as many views as wanted."""
+        # OpenGL works on the context that is current: with two renderers in a process, the younger one's.
+        with self._ctx:
+            self._load(figure)
+
+    def _load(self, figure: Figure) -> None:
         for _, vao, shadow in self._loaded:
             vao.release()
             shadow.release()
@@ -136,6 +141,10 @@ class Renderer:
             light: light in camera axes.
             before: something held before the figure in this view only.
         """
+        with self._ctx:
+            return self._draw(stance, light, before)
+
+    def _draw(self, stance: Stance, light: Light, before: Part | None) -> Frame:
         if self._figure is None:
             raise AssertionError("load a figure first")
         gl, ctx = self._gl, self._ctx
