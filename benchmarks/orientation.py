@@ -3,9 +3,9 @@ r"""Train the orientation recipes for a bench's budget on renders, and measure f
     python benchmarks/orientation.py --renders data --pictures ../shared/data --pose runs/small --work runs
 
 `--renders` holds `train` and `val` (head shards), `--pose` is a run of the pose network that
-orientation-compact starts from. Each network, and the shipped pose network beside them, is measured on renders
-of other people, with and without those within 10 degrees of a border, and by two protocols on photographs,
-which decide nothing. Runs that are done are kept.
+orientation-compact starts from. Each network, and the shipped pose network beside them, is measured on
+renders of other people, with and without those within 10 degrees of a border, and by two protocols on
+photographs, which decide nothing. Runs that are done are kept.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, required=True, help="folder that holds the labelled sets")
     parser.add_argument("--pose", type=Path, required=True, help="run folder of the default pose network")
     parser.add_argument("--work", type=Path, required=True, help="folder for runs")
+    parser.add_argument("--only", nargs="*", help="recipes to train; all without it")
     parser.add_argument(
         "--results", type=Path, default=Path(__file__).parent / "results", help="folder of results"
     )
@@ -113,6 +114,8 @@ def main() -> None:
     rows = [{"model": "small", **measure(PoseEstimator(detector=None, threads=1), **_where(args))}]
     print(rows[0], flush=True)
     for name, (changes, init) in jobs.items():
+        if args.only is not None and name not in args.only:
+            continue
         model = train(name, changes, renders=args.renders, init=init, work=args.work)
         figures = measure(OrientationEstimator(model, threads=1), **_where(args))
         rows.append({"model": name, "changes": changes, **figures})
