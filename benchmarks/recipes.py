@@ -93,7 +93,7 @@ def jobs(weights: Path) -> list[Job]:
     rows = [
         Row("mobilenet-224", 3_200, 5e-4, pretrained=mobilenet),
         Row("mobilenet-128", 6_400, 5e-4, pretrained=mobilenet),
-        Row("mobilenet-half-224", 1_600, 1e-3, init="warm-mobilenet-half"),
+        Row("mobilenet-half-224", 2_400, 1e-3, init="compact-{mode}-mobilenet-half-128"),
         Row("mobilenet-half-128", 3_200, 1e-3, init="warm-mobilenet-half"),
         Row("squeezenet-128", 9_600, 5e-4, pretrained=squeezenet, changes=DENSE),
         Row("shufflenet-160", 3_200, 1e-3, init="warm-shufflenet"),
@@ -105,7 +105,7 @@ def jobs(weights: Path) -> list[Job]:
             row.crops,
             row.lr,
             pretrained=row.pretrained,
-            init=row.init,
+            init=row.init.format(mode=mode),
             changes=row.changes,
         )
         for row in rows
@@ -136,8 +136,8 @@ def jobs(weights: Path) -> list[Job]:
             init="warm-efficientnet",
             changes=(*small, six),
         ),
-        Job("pyramid-300w-lp", "pyramid-300w-lp", 1_600, 3e-4, init="pyramid-dad3dheads", changes=small),
-        Job("pyramid-biwi", "pyramid-biwi", 800, 1e-4, init="pyramid-300w-lp", changes=small),
+        Job("pyramid-300w-lp", "pyramid-300w-lp", 9_600, 1e-3, init="pyramid-dad3dheads", changes=small),
+        Job("pyramid-biwi", "pyramid-biwi", 1_600, 3e-4, init="pyramid-300w-lp", changes=small),
     ]
     return [*warm, *heads, *pyramid, *published]
 
