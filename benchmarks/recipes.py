@@ -205,7 +205,10 @@ def run(job: Job, *, renders: Path, pictures: Path, work: Path) -> dict[str, Any
     result = {
         "job": job.name,
         "recipe": job.recipe,
-        "changes": changes,
+        "changes": [
+            change.replace(job.pretrained, Path(job.pretrained).name) if job.pretrained else change
+            for change in changes
+        ],
         "init": job.init,
         "crops": job.crops,
         "seconds": round(trained_s, 1),
