@@ -14,12 +14,12 @@ from facing.datasets.orientation_classes import BETWEEN, ORIENTATIONS, ClassRule
 from facing.errors import DataError
 from facing.geometry.azimuth import azimuth_deg
 from facing.geometry.rotation import rotation_from_euler
-from facing.models.contracts import check_side, load_head
+from facing.models.contracts import load_head
 from facing.models.heads.orientation import NO_CLASS, OrientationSettings
-from facing.models.network import PoseNetwork
 from facing.models.settings import ModelSettings, Section
 from facing.training.augment import crop_batch
 from facing.training.augmentation import AugmentationSettings, load_augmentation
+from facing.training.crop_network import build_network, start_pretrained
 from facing.training.data import open_backgrounds, open_heads
 from facing.training.prepare import head_folders
 from facing.training.recipe import Recipe
@@ -110,16 +110,6 @@ def _with_augmentation(kind: str) -> type[OrientationRecipe]:
         __module__=OrientationRecipe.__module__,
         augment=(strength, strength(kind=kind)),
     )
-
-
-def _network(recipe: OrientationRecipe) -> nn.Module:
-    check_side(recipe.model, recipe.crop.side)
-    return PoseNetwork(recipe.model, recipe.head)
-
-
-def _start(network: nn.Module, recipe: OrientationRecipe) -> str:
-    assert isinstance(network, PoseNetwork)
-    return network.load_pretrained() if recipe.model.pretrained else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,10 +300,10 @@ def _backgrounds(recipe: OrientationRecipe, data: Path) -> Pictures | None:
 
 TASK = Task(
     recipe=_recipe,
-    network=_network,
+    network=build_network,
     source=_Source,
     loss=_loss,
     validation=_validation,
     score="wrong",
-    start=_start,
+    start=start_pretrained,
 )

@@ -13,11 +13,11 @@ from facing.datasets.sample import ANGLES
 from facing.errors import DataError
 from facing.losses.front import front_angle
 from facing.losses.geodesic import geodesic_angle
-from facing.models.contracts import check_side, load_head
-from facing.models.network import PoseNetwork
+from facing.models.contracts import load_head
 from facing.models.settings import HeadSettings, ModelSettings, Section
 from facing.training.augment import crop_batch
 from facing.training.augmentation import AugmentationSettings, load_augmentation
+from facing.training.crop_network import build_network, start_pretrained
 from facing.training.data import open_backgrounds, open_heads
 from facing.training.prepare import head_folders
 from facing.training.recipe import Recipe
@@ -99,16 +99,6 @@ def chosen_parts(head: str, augmentation: str, base: type[PoseRecipe]) -> type[P
         head=(load_head(head).settings, ...),
         augment=(strength, strength(kind=augmentation)),
     )
-
-
-def _network(recipe: PoseRecipe) -> nn.Module:
-    check_side(recipe.model, recipe.crop.side)
-    return PoseNetwork(recipe.model, recipe.head)
-
-
-def _start(network: nn.Module, recipe: PoseRecipe) -> str:
-    assert isinstance(network, PoseNetwork)
-    return network.load_pretrained() if recipe.model.pretrained else ""
 
 
 class _Heads:
@@ -256,10 +246,10 @@ def _backgrounds(recipe: PoseRecipe, data: Path) -> Pictures | None:
 
 TASK = Task(
     recipe=_recipe,
-    network=_network,
+    network=build_network,
     source=_Heads,
     loss=_loss,
     validation=_validation,
     score="front_deg",
-    start=_start,
+    start=start_pretrained,
 )
