@@ -124,17 +124,18 @@ def jobs(weights: Path) -> list[Job]:
             "rotation_9d": '{name="rotation_9d"}',
         }.items()
     ]
-    small = ("crop.side=128", *DENSE)
+    # The first stage learns most in the time at hand from many small crops, the later ones see more detail.
+    tiny, small = ("crop.side=96", *DENSE), ("crop.side=128", *DENSE)
     six = 'head={name="rotation_6d"}'
     pyramid = [
-        Job("pyramid-dad3dheads", "pyramid-dad3dheads", 4_800, 1e-3, init="warm-efficientnet", changes=small),
+        Job("pyramid-dad3dheads", "pyramid-dad3dheads", 40_000, 1e-3, init="warm-efficientnet", changes=tiny),
         Job(
             "pyramid-rotation_6d",
             "pyramid-dad3dheads",
-            4_800,
+            40_000,
             1e-3,
             init="warm-efficientnet",
-            changes=(*small, six),
+            changes=(*tiny, six),
         ),
         Job("pyramid-300w-lp", "pyramid-300w-lp", 9_600, 1e-3, init="pyramid-dad3dheads", changes=small),
         Job("pyramid-biwi", "pyramid-biwi", 1_600, 3e-4, init="pyramid-300w-lp", changes=small),
