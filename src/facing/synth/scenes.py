@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from facing.errors import DataError
+from facing.geometry.azimuth import azimuth_deg
 from facing.shards import SCHEMA, ShardSample, encode, find_shards, write_shard
 from facing.synth.scene_backgrounds import draw_background, load_backgrounds
 from facing.synth.scene_camera import photograph
@@ -41,6 +42,9 @@ VISIBLE_SHARE = 0.3
 """A head of which less than this share of its oval is seen is neither right nor wrong."""
 HIDDEN_SHARE = 0.05
 """A head of which less than this is seen is not there."""
+COMMON_SHARE = 0.4
+"""Share of scenes whose people face about the same way."""
+COMMON_WITHIN_DEG = 50.0
 SHARD_SCENES = 500
 
 
@@ -89,8 +93,10 @@ def compose(
     canvas = _Canvas(draw_background(rng, sources=backgrounds, size=frame[2:]))
     if rng.random() < 0.06:
         _texture(rng, canvas, heads=heads)
+    # Rows of people listen to somebody, walk one way or stand with their backs to the camera.
+    common = float(rng.uniform(-180, 180)) if rng.random() < COMMON_SHARE else None
     for plan in _plans(rng, frame=frame[2:], any_heads=bool(heads)):
-        _paste_plan(rng, canvas, plan=plan, heads=heads)
+        _paste_plan(rng, canvas, plan=plan, heads=heads, common=common)
     seen, ignore, rotations = canvas.verdict()
     picture = photograph(rng, canvas.picture)
     if frame != (0, 0, size, size):
@@ -188,10 +194,10 @@ def _plans(rng: np.random.Generator, *, frame: tuple[int, int], any_heads: bool)
     plans: list[_Plan] = []
     if kind < 0.1:
         pass
-    elif kind < 0.24:
+    elif kind < 0.34:
         plans = _crowd(rng, frame=frame)
     else:
-        count = 1 if kind < 0.62 else int(rng.integers(2, 5)) if kind < 0.88 else int(rng.integers(5, 13))
+        count = 1 if kind < 0.66 else int(rng.integers(2, 5)) if kind < 0.89 else int(rng.integers(5, 13))
         largest = min(frame) * (1.25 if count == 1 else 0.6 if count < 5 else 0.35)
         # A head alone is a portrait more often than not; its pictures fill half of the frame and more.
         tiny = 0.4 if count == 1 else 0.6
@@ -300,16 +306,21 @@ def _oval(box: NDArray[np.float64], *, left: int, top: int, shape: tuple[int, ..
     return np.asarray((x * x)[None, :] + (y * y)[:, None] <= 1)
 
 
-def _paste_plan(rng: np.random.Generator, canvas: _Canvas, *, plan: _Plan, heads: Sequence[Cutout]) -> None:
+def _paste_plan(
+    rng: np.random.Generator,
+    canvas: _Canvas,
+    *,
+    plan: _Plan,
+    heads: Sequence[Cutout],
+    common: float | None,
+) -> None:
     x, y = plan.centre
     if plan.kind in ("distractor", "cover"):
         piece = draw_distractor(rng, side=max(round(plan.side * 1.2), 6), skin=skin_colour(rng, heads))
         piece = _lit(rng, piece, canvas=canvas, centre=plan.centre)
         canvas.paste(piece, at=(round(x - piece.width / 2), round(y - piece.height / 2)))
         return
-    head = _chosen(rng, heads, side=plan.side)
-    if rng.random() < 0.5:
-        head = mirrored(head)
+    head = _chosen(rng, heads, side=plan.side, common=common)
     scale = plan.side / float((head.box[2:] - head.box[:2]).max())
     head = resized(head, scale=scale)
     if rng.random() < 0.3:
@@ -325,10 +336,24 @@ def _paste_plan(rng: np.random.Generator, canvas: _Canvas, *, plan: _Plan, heads
     canvas.paste(head.picture, at=at, head=head if plan.kind == "head" else None)
 
 
-def _chosen(rng: np.random.Generator, heads: Sequence[Cutout], *, side: float) -> Cutout:
-    """Draw a head; for a large place prefer one that was rendered large, to spare it the blur."""
-    drawn = [heads[int(rng.integers(len(heads)))] for _ in range(1 if side < 100 else 3)]
-    return max(drawn, key=lambda head: float((head.box[2:] - head.box[:2]).max()))
+def _chosen(
+    rng: np.random.Generator, heads: Sequence[Cutout], *, side: float, common: float | None
+) -> Cutout:
+    """Draw a head, mirrored or not, that faces about the azimuth `common`, degrees, where there is one.
+
+    For a large place prefer one that was rendered large, to spare it the blur.
+    """
+    drawn = []
+    for _ in range(1 if side < 100 else 3):
+        for _ in range(1 if common is None else 12):
+            head = heads[int(rng.integers(len(heads)))]
+            sign = -1 if rng.random() < 0.5 else 1
+            apart = 0.0 if common is None else sign * float(azimuth_deg(head.rotation)) - common
+            if abs((apart + 180) % 360 - 180) < COMMON_WITHIN_DEG:
+                break
+        drawn.append((head, sign))
+    head, sign = max(drawn, key=lambda one: float((one[0].box[2:] - one[0].box[:2]).max()))
+    return mirrored(head) if sign < 0 else head
 
 
 def _lit(
