@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 ETHNICITIES = ("african", "asian", "caucasian")
 # Pitch label, in the 300W-LP convention, of a head whose 68-point frame faces the camera squarely, measured
-# on labels alone (benchmarks/frame.py) with brows, nose and eyes: mouths move, and the two models place jaws at
-# other depths, so a fit of all 68 points says +1.7 and scatters more (2.0 degrees, here 1.5).
+# on labels alone (benchmarks/frame.py) with brows, nose and eyes: mouths move, and the two models place jaws
+# at other depths, so a fit of all 68 points says +1.7 and scatters more (2.0 degrees, here 1.5).
 FRAME_PITCH_DEG = -1.0
 SKULL_MIDDLE = np.array([0.0, 7.50, 0.55])  # of the neutral head, dm
 # Hairline of the neutral head: azimuth in degrees -> height in dm. Forehead, corner, temple, sideburn, ear,
