@@ -133,6 +133,8 @@ def write_heads(
     score_threshold: float = 0.5,
     near_long_side: int = 0,
     near: float | None = None,
+    close_long_side: int = 0,
+    close: float | None = None,
     rise: float = 0.0,
 ) -> Path:
     card = Card(
@@ -147,6 +149,8 @@ def write_heads(
             overlap_limit=0.5,
             near_long_side=near_long_side,
             near_score_threshold=near,
+            close_long_side=close_long_side,
+            close_score_threshold=close,
             rise=rise,
         ),
     )

@@ -78,6 +78,33 @@ def test_the_second_look_has_a_threshold_of_its_own_unless_the_user_gives_one(tm
     assert len(HeadDetector(path, threshold=0.95).detect(large).boxes) == 0
 
 
+def test_small_heads_get_a_closer_look(tmp_path):
+    box = (101, 150, 131, 177)  # on the first look's input a quarter of this: pixels of 4
+    picture = red_square(256, 256, box)
+    far = HeadDetector(write_heads(tmp_path / "far.onnx", long_side=64)).detect(picture).boxes
+    close = HeadDetector(write_heads(tmp_path / "h.onnx", long_side=64, close_long_side=512))
+    found = close.detect(picture).boxes
+    assert far.shape == found.shape == (1, 4)
+    assert np.abs(far[0] - box).max() >= 1
+    np.testing.assert_array_equal(found[0], box)  # no larger than the picture is: 256
+
+
+def test_a_closer_look_needs_small_heads_and_pixels_to_see(tmp_path):
+    # The tiny network scores 0.9 whatever it sees, and only boxes of the closer look pass their threshold.
+    path = write_heads(
+        tmp_path / "h.onnx", long_side=64, close_long_side=256, score_threshold=0.95, close=0.5
+    )
+    assert len(HeadDetector(path).detect(red_square(256, 256, (100, 100, 140, 140))).boxes) == 1
+    assert len(HeadDetector(path).detect(red_square(64, 64, (25, 25, 35, 35))).boxes) == 0
+    assert len(HeadDetector(path).detect(red_square(256, 256, (40, 40, 240, 240))).boxes) == 0
+    assert len(HeadDetector(path, threshold=0.95).detect(red_square(256, 256, (9, 9, 30, 30))).boxes) == 0
+
+
+def test_the_closer_look_is_no_smaller_than_the_first(tmp_path):
+    with pytest.raises(ModelError, match="close_long_side is 32; give 0, or 64 pixels or more"):
+        write_heads(tmp_path / "heads.onnx", long_side=64, close_long_side=32)
+
+
 def test_boxes_rise_by_a_share_of_their_longer_side(tmp_path):
     picture = red_square(64, 64, (8, 16, 40, 48))
     still = HeadDetector(write_heads(tmp_path / "a.onnx")).detect(picture).boxes

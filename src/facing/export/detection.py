@@ -47,6 +47,8 @@ class DetectorRelease:
         near_long_side: of a second, smaller look for heads that fill the picture; 0 for one look, None
             for half of `long_side`.
         near_score_threshold: as `score_threshold`, for the second look; None for the same.
+        close_long_side: of a larger look at pictures in which small heads show; 0 for none.
+        close_score_threshold: as `score_threshold`, for that look; None for the same.
         rise: boxes are moved up by this share of their longer side, measured on a named development set.
         data: what it was trained on, each {"name": ..., "licence": ...}.
         measured: figures by name.
@@ -59,6 +61,8 @@ class DetectorRelease:
     overlap_limit: float = 0.4
     near_long_side: int | None = None
     near_score_threshold: float | None = None
+    close_long_side: int = 0
+    close_score_threshold: float | None = None
     rise: float = 0.0
     data: tuple[dict[str, str], ...] = ()
     measured: dict[str, Any] = field(default_factory=dict)
@@ -104,6 +108,8 @@ def export_detector(checkpoint: Path, out: Path, *, release: DetectorRelease) ->
             if release.near_long_side is None
             else release.near_long_side,
             near_score_threshold=release.near_score_threshold,
+            close_long_side=release.close_long_side,
+            close_score_threshold=release.close_score_threshold,
             rise=release.rise,
         ),
         recipe=found.recipe,

@@ -37,7 +37,10 @@ class Detection:
         overlap_limit: of two boxes that overlap more, the better one stays, 0 to 1.
         near_long_side: longer side of a second, smaller look that finds heads which fill the picture; 0 for
             one look only.
-        near_score_threshold: as `score_threshold`, for boxes of the second look; None for the same.
+        near_score_threshold: as `score_threshold`, for boxes of that look; None for the same.
+        close_long_side: longer side of a further, larger look at pictures in which small heads show; 0 for
+            none.
+        close_score_threshold: as `score_threshold`, for boxes of that look; None for the same.
         rise: boxes are moved up by this share of their longer side; what they sit too low on photographs.
     """
 
@@ -47,6 +50,8 @@ class Detection:
     overlap_limit: float
     near_long_side: int = 0
     near_score_threshold: float | None = None
+    close_long_side: int = 0
+    close_score_threshold: float | None = None
     rise: float = 0.0
 
     def __post_init__(self) -> None:
@@ -59,9 +64,15 @@ class Detection:
             raise ModelError(
                 f"detector near_long_side is {self.near_long_side!r}; give 0 or up to {self.long_side} pixels"
             )
-        for name in ("score_threshold", "overlap_limit", "near_score_threshold", "rise"):
+        close = self.close_long_side
+        if isinstance(close, bool) or not isinstance(close, int) or (close and close < self.long_side):
+            raise ModelError(
+                f"detector close_long_side is {close!r}; give 0, or {self.long_side} pixels or more"
+            )
+        limits = ("near_score_threshold", "close_score_threshold")
+        for name in ("score_threshold", "overlap_limit", "rise", *limits):
             value = getattr(self, name)
-            if value is None and name == "near_score_threshold":
+            if value is None and name in limits:
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
                 raise ModelError(f"detector {name} is {value!r}; give a number from 0 to 1")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    _Look = tuple[NDArray[np.floating], NDArray[np.floating]]
+
 __all__ = [
     "Detections",
     "Detector",
@@ -30,9 +32,15 @@ __all__ = [
 ]
 
 MOST = 1000  # boxes of one picture that are looked at, best first
-# With two looks: heads up to this share of the picture's longer side count from the first, and from this
-# share on from the second. In between both may find them, and suppression keeps the better one.
+# With a near look: heads up to this share of the picture's longer side count from the first, and from this
+# share on from the near one. In between both may find them, and suppression keeps the better one.
 FAR_TO, NEAR_FROM = 0.5, 0.3
+# A close look is worth its time where the first one saw, however vaguely, heads that are small on its input.
+SMALL_PX, HINT = 24.0, 0.5
+"""Longer side, pixels of the input; share of the threshold from which a box is a hint."""
+# Up to the first side heads count from the close look, from the second on from the first look; pixels of its
+# input.
+CLOSE_TO_PX, FIRST_FROM_PX = 48.0, 32.0
 
 
 class HeadDetector:
@@ -70,37 +78,51 @@ class HeadDetector:
         assert detection is not None  # the card of a detector has one
         self._detection = detection
         self.threshold = detection.score_threshold if threshold is None else threshold
-        near = detection.near_score_threshold
-        self._near_threshold = self.threshold if threshold is not None or near is None else near
+        self._near_threshold, self._close_threshold = (
+            self.threshold if threshold is not None or own is None else own
+            for own in (detection.near_score_threshold, detection.close_score_threshold)
+        )
         self.long_side = detection.long_side if long_side is None else long_side
         check_settings(threshold=self.threshold, long_side=self.long_side)
 
     def detect(self, picture: NDArray[np.uint8]) -> Detections:
         """Find the heads of an upright RGB picture, (H, W, 3) uint8."""
-        near = min(self._detection.near_long_side, self.long_side)
-        boxes, scores = self._look(picture, long_side=self.long_side, threshold=self.threshold)
+        detection, side = self._detection, max(picture.shape[:2])
+        boxes, scores = self._look(picture, long_side=self.long_side)
+        on_input = _longer_sides(boxes) * self.long_side / side
+        hints = (scores >= HINT * self.threshold) & (on_input < SMALL_PX)
+        strong = scores >= self.threshold
+        looks = []
+        close = min(detection.close_long_side, side)
+        if close > self.long_side and hints.any():
+            strong &= on_input >= FIRST_FROM_PX
+            own, values = self._look(picture, long_side=close)
+            small = _longer_sides(own) * self.long_side / side < CLOSE_TO_PX
+            looks.append(_those(own, values, small & (values >= self._close_threshold)))
+        near = min(detection.near_long_side, self.long_side)
         if near:
-            side = max(picture.shape[:2])
-            near_boxes, near_scores = self._look(picture, long_side=near, threshold=self._near_threshold)
-            far = _longer_sides(boxes) <= FAR_TO * side
-            fills = _longer_sides(near_boxes) >= NEAR_FROM * side
-            boxes = np.concatenate([boxes[far], near_boxes[fills]])
-            scores = np.concatenate([scores[far], near_scores[fills]])
-        kept = best_first(boxes, scores, overlap_limit=self._detection.overlap_limit, most=MOST)
+            strong &= _longer_sides(boxes) <= FAR_TO * side
+            own, values = self._look(picture, long_side=near)
+            fills = _longer_sides(own) >= NEAR_FROM * side
+            looks.append(_those(own, values, fills & (values >= self._near_threshold)))
+        looks.append(_those(boxes, scores, strong))
+        boxes, scores = (np.concatenate(parts) for parts in zip(*looks, strict=True))
+        kept = best_first(boxes, scores, overlap_limit=detection.overlap_limit, most=MOST)
         boxes, scores = boxes[kept], scores[kept]
-        boxes[:, 1::2] -= self._detection.rise * _longer_sides(boxes)[:, None]
+        boxes[:, 1::2] -= detection.rise * _longer_sides(boxes)[:, None]
         return Detections(boxes.astype(np.float32), scores.astype(np.float32))
 
-    def _look(
-        self, picture: NDArray[np.uint8], *, long_side: int, threshold: float
-    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    def _look(self, picture: NDArray[np.uint8], *, long_side: int) -> _Look:
         """Run the network at one scale: boxes (K, 4) in pixels of the picture and scores (K,)."""
         fitted = fit_picture(picture, long_side=long_side, stride=self._detection.stride)
         outputs = self._session.run(fitted.pixels[None])
         boxes, scores = outputs["boxes"][0], outputs["scores"][0]
         boxes = boxes / np.tile(fitted.input_from_picture, 2)
-        usable = (scores >= threshold) & meets(boxes, picture=picture)
-        return boxes[usable], scores[usable]
+        return _those(boxes, scores, meets(boxes, picture=picture))
+
+
+def _those(boxes: NDArray[np.floating], scores: NDArray[np.floating], chosen: NDArray[np.bool_]) -> _Look:
+    return boxes[chosen], scores[chosen]
 
 
 def _longer_sides(boxes: NDArray[np.floating]) -> NDArray[np.floating]:

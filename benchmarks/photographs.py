@@ -1,0 +1,174 @@
+r"""Measure detector and facing on the development photographs: CC0 pictures whose heads were boxed by hand.
+
+    python benchmarks/photographs.py --pictures ../shared/assets/photos_cc0
+
+Thresholds and the `rise` of a detector are chosen here and on held-out scenes, never on the sets of
+benchmarks/accuracy.py. Annotation and counting rules: tests/data/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facing.bench.machine import facts, save_result
+from facing.evaluation.detection_curve import detection_curve
+from facing.geometry.boxes import overlap
+from facing.picture import load_picture
+from facing.runtime.detector import HeadDetector
+from facing.runtime.estimator import PoseEstimator
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ANNOTATION = Path(__file__).parents[1] / "tests" / "data" / "photos_cc0.csv"
+SIZES = (12, 24, 48, 96)
+FACINGS = ("front", "left", "right", "back")
+LEAST_OVERLAP = 0.4
+LEAST_PX = 12
+FLOOR = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Photograph:
+    name: str
+    pixels: NDArray[np.uint8]
+    boxes: NDArray[np.float64]
+    facings: tuple[str, ...]
+    ignore: NDArray[np.float64]
+
+
+def load_photographs(folder: Path) -> list[Photograph]:
+    rows: dict[str, list[dict[str, str]]] = {}
+    with ANNOTATION.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            rows.setdefault(row["picture"], []).append(row)
+    paths = {path.name: path for path in folder.rglob("p*.jpg")}
+    found = []
+    for name, listed in rows.items():
+        own = [row for row in listed if row["x0"]]
+        boxes = np.array([[float(row[key]) for key in ("x0", "y0", "x1", "y1")] for row in own]).reshape(
+            -1, 4
+        )
+        left_out = np.array([row["ignore"] == "1" for row in own], dtype=bool)
+        facings = tuple(row["facing"] for row in own if row["ignore"] != "1")
+        found.append(Photograph(name, load_picture(paths[name]), boxes[~left_out], facings, boxes[left_out]))
+    return found
+
+
+def countable(photo: Photograph, boxes: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Mark the found boxes that are right or wrong: a head, or neither tiny nor in an ignored region."""
+    right = overlap(boxes, photo.boxes).max(1, initial=0) >= LEAST_OVERLAP
+    tiny = (boxes[:, 2:] - boxes[:, :2]).max(1, initial=0) < LEAST_PX
+    inside = np.zeros(len(boxes))
+    for region in photo.ignore:
+        size = np.minimum(boxes[:, 2:], region[2:]) - np.maximum(boxes[:, :2], region[:2])
+        shared = np.clip(size, 0, None).prod(1)
+        inside = np.maximum(inside, shared / np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(1), 1e-9))
+    return np.asarray(right | (~tiny & (inside < 0.5)))
+
+
+def measure_detector(photos: list[Photograph], *, model: str, long_side: int | None) -> dict[str, Any]:
+    sweep = HeadDetector(model, threshold=FLOOR, long_side=long_side, threads=1)
+    default = HeadDetector(model, long_side=long_side, threads=1)
+    detected, strong, off, found = [], [], [], []
+    for photo in photos:
+        boxes, scores = sweep.detect(photo.pixels)
+        counts = countable(photo, boxes)
+        detected.append((boxes[counts], scores[counts]))
+        boxes, scores = default.detect(photo.pixels)
+        counts = countable(photo, boxes)
+        boxes = boxes[counts]
+        strong.append((boxes, scores[counts]))
+        shared = overlap(photo.boxes, boxes)
+        found.append(shared.max(1, initial=0) >= LEAST_OVERLAP)
+        for label, row in zip(photo.boxes, shared, strict=True):
+            if row.max(initial=0) >= LEAST_OVERLAP:
+                best, side = boxes[row.argmax()], (label[2:] - label[:2]).max()
+                off.append(
+                    [
+                        *((best[:2] + best[2:] - label[:2] - label[2:]) / 2 / side),
+                        np.log((best[2:] - best[:2]).max() / side),
+                    ]
+                )
+    labelled = [photo.boxes for photo in photos]
+    curve, now = detection_curve(labelled, detected), detection_curve(labelled, strong)
+    hit = np.concatenate(found)
+    side = np.concatenate([(photo.boxes[:, 2:] - photo.boxes[:, :2]).max(1, initial=0) for photo in photos])
+    facing = np.array([facing for photo in photos for facing in photo.facings])
+    right, down, larger = np.median(np.array(off), axis=0)
+    return {
+        "recall": now.recall(0),
+        "further": now.further(0),
+        "recall_at_further": {
+            str(f): curve.recall(curve.threshold(further=f)) for f in (0.05, 0.1, 0.3, 0.5)
+        },
+        "threshold_at_further": {str(f): curve.threshold(further=f) for f in (0.05, 0.1, 0.3, 0.5)},
+        "recall_by_side_px": {
+            f"{low}+": float(hit[(side >= low) & (side < high)].mean())
+            for low, high in zip(SIZES, (*SIZES[1:], np.inf), strict=True)
+        },
+        "recall_by_facing_24px": {
+            name: float(hit[(facing == name) & (side >= SIZES[1])].mean()) for name in FACINGS
+        },
+        "box_off_in_sides": {"right": float(right), "down": float(down), "log_size": float(larger)},
+    }
+
+
+def measure_facing(photos: list[Photograph], *, model: str) -> dict[str, Any]:
+    estimator = PoseEstimator(model, None, threads=1)
+    said, true, side = [], [], []
+    for photo in photos:
+        said += [head.facing for head in estimator(photo.pixels, boxes=photo.boxes)]
+        true += photo.facings
+        side += (photo.boxes[:, 2:] - photo.boxes[:, :2]).max(1, initial=0).tolist()
+    right = np.array(said) == np.array(true)
+    told, large = np.array(true) != "", np.array(side) >= SIZES[2]
+    return {
+        "right": float(right[told].mean()),
+        "right_48px": float(right[told & large].mean()),
+        "right_48px_by_facing": {
+            name: float(right[large & (np.array(true) == name)].mean()) for name in FACINGS
+        },
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--pictures", type=Path, required=True, help="folder of the CC0 photographs")
+    parser.add_argument("--model", default="small", help="pose network: a name or a file")
+    parser.add_argument("--detector", default="heads", help="head detector: a name or a file")
+    parser.add_argument("--long-side", type=int, help="of the detector's pictures, pixels")
+    parser.add_argument(
+        "--results", type=Path, default=Path(__file__).parent / "results", help="folder of results"
+    )
+    args = parser.parse_args()
+    photos = load_photographs(args.pictures)
+    result = {
+        **facts(threads=1),
+        "model": args.model,
+        "detector": args.detector,
+        "photographs": len(photos),
+        "heads": sum(len(photo.boxes) for photo in photos),
+        "detection": measure_detector(photos, model=args.detector, long_side=args.long_side),
+        "facing": measure_facing(photos, model=args.model),
+    }
+    for part in ("detection", "facing"):
+        for name, value in result[part].items():
+            print(f"{part:<10} {name:<24} {_text(value)}")
+    print(save_result(result, suite="photographs", folder=args.results))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {number:.3f}" for name, number in value.items())
+    return f"{value:.3f}"
+
+
+if __name__ == "__main__":
+    main()
