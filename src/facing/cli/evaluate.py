@@ -14,7 +14,8 @@ from facing.cli._evaluate.crops import asked_crop
 from facing.cli._evaluate.folder import choose_checkpoint, exported, read_epochs
 from facing.cli._evaluate.outputs import Asked, write_figures, write_outputs, write_report
 from facing.cli._evaluate.pictures import draw_curves, draw_history
-from facing.cli._evaluate.sets import file_measurer, labelled_sets, model_measurer
+from facing.cli._evaluate.robustness import write_robustness
+from facing.cli._evaluate.sets import check_words, file_measurer, labelled_sets, model_measurer
 
 if TYPE_CHECKING:
     from facing.cli._evaluate.sets import LabelledSet
@@ -47,6 +48,7 @@ def evaluate(
     worst: options.Worst = None,
     hard: options.Hard = None,
     html: options.Html = None,
+    robustness: options.Robustness = None,
     compat_metrics: options.CompatMetrics = False,
     curves: options.Curves = None,
     history: options.History = None,
@@ -57,11 +59,11 @@ def evaluate(
     """Measure a model on labelled pictures: errors in degrees, shares, and what a detector finds.
 
     Exit code 3 says that a picture could not be used; the others are done.
-
     One set is written as one flat object, several as {"schema": 1, "sets": [...]}. Of a folder of
     checkpoints the one counts that is best on --select, or the last one; never the best on the test set.
 
-    Its Python twins are facing.evaluation.run.evaluate_set and evaluate_predictions.
+    Its Python twins are evaluate_set and evaluate_predictions of facing.evaluation.run, and
+    facing.evaluation.robustness.robustness_of_set.
     """
     from facing.cli._pictures import read_styles
     from facing.evaluation.summary import Wanted
@@ -71,14 +73,15 @@ def evaluate(
         draw = draw_curves if curves else draw_history
         draw(curves or history or (), out=out, json_file=json_file)
         return
-    if boxes not in {"labels", "detector"}:
-        raise typer.BadParameter(f"--boxes {boxes} is neither labels nor detector")
-    if wrong := set(by or ()) - {"yaw", "pitch", "roll"}:
-        raise typer.BadParameter(f"--by {min(wrong)} is none of yaw, pitch and roll")
+    check_words(boxes=boxes, by=by or ())
     own_crop = asked_crop(crop, margin=margin, centre=center_crop)
     sets = labelled_sets(data or (), protocol or (), crop=own_crop)
     if not sets:
         raise typer.BadParameter("nothing to measure on; give --data NAME:DIR or --protocol NAME:DIR")
+    if robustness is not None:
+        from_ = boxes if predictions is None else "predictions"
+        write_robustness(sets, model=model, boxes=from_, folder=robustness, threads=threads, limit=limit)
+        return
     wanted = Wanted(
         limits_deg=tuple(threshold or ()),
         by=cast("tuple[Angle, ...]", tuple(by or ())),

@@ -63,6 +63,8 @@ class Sample:
     heads: tuple[LabelledHead, ...]
     source: str | None = None
     """Person, sequence or photograph that this picture shares with others; a split keeps it together."""
+    tags: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """Free words and figures about the picture, as renders state them: skin, age, hair, light."""
 
 
 def sample_pixels(sample: Sample) -> NDArray[np.uint8]:

@@ -93,6 +93,14 @@ Hard: TypeAlias = Annotated[
 Html: TypeAlias = Annotated[
     Path | None, typer.Option("--html", help="Write one self-contained report in HTML here.")
 ]
+Robustness: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--robustness",
+        help="Measure --data under moved boxes, blur, noise, cover, turns and the like: figures and plots "
+        "go into this folder.",
+    ),
+]
 CompatMetrics: TypeAlias = Annotated[
     bool,
     typer.Option("--compat-metrics", help="Also figures as published scripts compute them, faults included."),

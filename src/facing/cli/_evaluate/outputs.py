@@ -117,12 +117,14 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 def _plots(one: LabelledSet, measured: Measured, *, folder: Path) -> None:
     from facing.evaluation.errors import pose_errors
     from facing.evaluation.plots import FORMATS, error_figure, histogram_figure, save_figure
+    from facing.evaluation.reliability_plots import reliability_figure, risk_figure
 
     errors = pose_errors(measured.run.outcomes)
-    for name, figure in (
-        ("errors", error_figure(errors, title=one.name)),
-        ("histogram", histogram_figure(errors, title=one.name)),
-    ):
+    figures = [("errors", error_figure), ("histogram", histogram_figure)]
+    if errors.stated is not None and "geodesic_mean" in errors.by_name:
+        figures += [("reliability", reliability_figure), ("risk", risk_figure)]
+    for name, draw in figures:
+        figure = draw(errors, title=one.name)
         for ending in FORMATS:
             save_figure(figure, folder / f"{one.name}-{name}{ending}")
     say(f"plots in {folder}")

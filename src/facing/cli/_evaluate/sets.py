@@ -38,6 +38,14 @@ class LabelledSet:
     """In place of the model's own."""
 
 
+def check_words(*, boxes: str, by: Sequence[str]) -> None:
+    """Refuse words that --boxes and --by do not know."""
+    if boxes not in {"labels", "detector"}:
+        raise typer.BadParameter(f"--boxes {boxes} is neither labels nor detector")
+    if wrong := set(by) - {"yaw", "pitch", "roll"}:
+        raise typer.BadParameter(f"--by {min(wrong)} is none of yaw, pitch and roll")
+
+
 def labelled_sets(
     data: Sequence[str], protocols: Sequence[str] = (), *, crop: CropSpec | None = None
 ) -> list[LabelledSet]:

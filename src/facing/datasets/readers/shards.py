@@ -26,10 +26,11 @@ def read_samples(folder: Path) -> Iterator[Sample | LeftOut]:
             try:
                 head = _head(entry.label)
                 source = entry.label.get("identity")
+                tags = dict(entry.label.get("tags", {}))
             except (KeyError, TypeError, ValueError):
                 yield LeftOut(key, "label cannot be read")
                 continue
-            yield Sample(key, entry, (head,), source=None if source is None else str(source))
+            yield Sample(key, entry, (head,), source=None if source is None else str(source), tags=tags)
 
 
 def _head(label: Mapping[str, Any]) -> LabelledHead:

@@ -1,0 +1,75 @@
+"""`facing evaluate --robustness`: its table, its JSON and its plots."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from facing.cli._evaluate.outputs import write_json
+from facing.cli._shared import say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from facing.cli._evaluate.sets import LabelledSet
+
+FILE = "robustness.json"
+
+
+def write_robustness(
+    sets: Sequence[LabelledSet],
+    *,
+    model: str,
+    boxes: str,
+    folder: Path,
+    threads: int | None,
+    limit: int | None,
+) -> None:
+    """Measure a model under every disturbance: a table on standard output, JSON and plots in a folder.
+
+    Args:
+        sets: given by --data.
+        model: a name or an .onnx file.
+        boxes: where they come from; only those of the labels can be moved.
+        folder: gets robustness.json and one picture per set, as .png and .svg.
+        threads: of one network call.
+        limit: of pictures.
+
+    Raises:
+        typer.Exit: 3, a picture could not be used; the others are done.
+    """
+    from facing.bench.machine import facts
+    from facing.evaluation.plots import FORMATS, save_figure
+    from facing.evaluation.robustness import SCHEMA, robustness_of_set, robustness_table
+    from facing.evaluation.robustness_plots import robustness_figure
+
+    if boxes != "labels" or Path(model).is_dir() or any(one.protocol is not None for one in sets):
+        raise typer.BadParameter(
+            "--robustness measures one model on the labelled boxes of --data; "
+            "leave detector, predictions, protocols and folders of checkpoints out"
+        )
+    done: list[dict[str, Any]] = []
+    for one in sets:
+        figures = robustness_of_set(
+            one.reader, one.folder, model=model, crop=one.crop, threads=threads, limit=limit
+        )
+        names = [figures["name"] for figures in done]
+        name = f"{one.name}-{len(done) + 1}" if one.name in names else one.name
+        done.append({"name": name, **figures})
+        print(robustness_table(figures, name=name))
+    about = {
+        "schema": SCHEMA,
+        "model": done[0]["model"],
+        "version": f"{version('facing')}, commit {facts(threads=1)['commit']}",
+    }
+    write_json(folder / FILE, {**about, "sets": done})
+    for figures in done:
+        figure = robustness_figure(figures, title=f"{figures['model']} on {figures['name']}")
+        for ending in FORMATS:
+            save_figure(figure, folder / f"{figures['name']}{ending}")
+    say(f"figures and plots in {folder}")
+    if any(figures["failed_pictures"] for figures in done):
+        raise typer.Exit(3)
