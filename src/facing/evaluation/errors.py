@@ -61,6 +61,13 @@ class PoseErrors:
         return self.by_name[self.rule] if self.rule else np.zeros(0)
 
     @property
+    def stated(self) -> Float | None:
+        """(N,) errors that the model expects, degrees; None where it states none for some head."""
+        said = [outcome.pose.error_deg for outcome in self.outcomes if outcome.pose is not None]
+        told = [value for value in said if value is not None]
+        return np.array(told) if len(told) == len(self.outcomes) else None
+
+    @property
     def is_full(self) -> bool:
         """Whether all three angles are known."""
         return len(self.known) == len(ANGLES)

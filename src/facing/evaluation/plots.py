@@ -46,7 +46,7 @@ def error_figure(errors: PoseErrors, *, title: str) -> Figure:
     """
     names = errors.known
     if not names or not len(errors.angles):
-        return _empty(title, "no angle is known on both sides")
+        return empty_figure(title, "no angle is known on both sides")
     with style() as figure_class:
         side = len(names)
         figure = figure_class(figsize=(3.3 * side + 0.4, 2.5 * side + 0.5), layout="constrained")
@@ -74,7 +74,7 @@ def histogram_figure(errors: PoseErrors, *, title: str) -> Figure:
     """
     judged = errors.judged
     if errors.rule is None or not len(judged):
-        return _empty(title, "no angle is known on both sides")
+        return empty_figure(title, "no angle is known on both sides")
     with style() as figure_class:
         from matplotlib.ticker import MaxNLocator
 
@@ -151,6 +151,14 @@ def checkpoint_figure(
     return figure
 
 
+def empty_figure(title: str, text: str) -> Figure:
+    """Say in a figure why there is nothing to plot."""
+    with style() as figure_class:
+        figure = figure_class(figsize=(5, 1.2))
+        figure.text(0.5, 0.5, f"{title}: {text}", ha="center", va="center")
+    return figure
+
+
 def figure_bytes(figure: Figure, ending: str) -> bytes:
     """Draw a figure as the bytes of a PNG or SVG file; equal figures give equal bytes.
 
@@ -191,13 +199,6 @@ def _medians(true: np.ndarray[Any, Any], off: np.ndarray[Any, Any]) -> tuple[lis
     return [(place + 0.5) * BINS_DEG for place in kept], [
         float(np.median(off[places == place])) for place in kept
     ]
-
-
-def _empty(title: str, text: str) -> Figure:
-    with style() as figure_class:
-        figure = figure_class(figsize=(5, 1.2))
-        figure.text(0.5, 0.5, f"{title}: {text}", ha="center", va="center")
-    return figure
 
 
 @contextmanager

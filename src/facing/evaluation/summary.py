@@ -14,6 +14,7 @@ from facing.evaluation.classes import class_pairs, class_report
 from facing.evaluation.compat_metrics import compat_figures
 from facing.evaluation.errors import pose_errors
 from facing.evaluation.ranges import DEFAULT_BIN_DEG, by_range
+from facing.evaluation.reliability import reliability_figures
 from facing.geometry.rotation import euler_from_rotation
 from facing.pose import FACINGS
 
@@ -129,10 +130,7 @@ def _pose_figures(errors: PoseErrors, *, limits: Sequence[float]) -> dict[str, A
         "by_yaw": _by_yaw(by_name, true_yaw) if "yaw" in errors.known else [],
         "interval95": {name: _interval(values) for name, values in by_name.items()},
         "aligned": _aligned(errors.estimated, errors.true) if full else None,
-        "calibration": _calibration(
-            [outcome.pose.error_deg for outcome in errors.outcomes if outcome.pose is not None],
-            by_name.get("geodesic_mean"),
-        ),
+        "calibration": _calibration(errors),
     }
 
 
@@ -179,16 +177,9 @@ def _aligned(estimated: Float, true: Float) -> dict[str, float]:
     }
 
 
-def _calibration(stated: Sequence[float | None], real: Float | None) -> dict[str, float | None] | None:
-    said = np.array([value for value in stated if value is not None])
-    if real is None or len(said) == 0 or len(said) != len(real):
-        return None
-    return {
-        "expected_error": metrics.expected_calibration_error(said, real),
-        "rank_correlation": metrics.rank_correlation(said, real),
-        "stated_mean": float(said.mean()),
-        "real_mean": float(real.mean()),
-    }
+def _calibration(errors: PoseErrors) -> dict[str, float | None] | None:
+    true = errors.by_name.get("geodesic_mean")
+    return None if errors.stated is None or true is None else reliability_figures(errors.stated, true)
 
 
 def _facing_figures(pairs: Sequence[tuple[str, str | None]]) -> dict[str, Any]:
