@@ -1,11 +1,11 @@
-"""Write src/facing/datasets/head_points.npz: the outline and the 68 landmarks of a neutral head.
+"""Write src/facing/datasets/head_points.npz: the outline and the 68 landmarks of the mean rendered head.
 
-The outline decides every orthographic box of the head, so a few hundred outermost points replace the
-mesh. Input is the neutral head of the ICT Face Model Light (MIT, ICT-VGL/ICT-FaceKit) as one npz with
-`vertices` (cm; x to the subject's left, y up, z out of the face), `region_names`, `region_vertices`
-and `landmarks68_jaw` (iBUG order, contour on the jaw edge).
+People are drawn as the renderer draws them, neutral, in the frame of the labels (`frame_of`), centred on the
+mean of their landmarks and brought to one spread of these. For each of many directions the outermost points
+of all bald heads are averaged, not the vertices: so the extent of the result is the mean extent of the
+heads, while the mean of the vertices would be smaller than the heads are. Left and right are averaged too.
 
-Run: python scripts/make_head_points.py ICT_FACE.npz
+Run: python scripts/make_head_points.py --assets data/pack.zip
 """
 
 from __future__ import annotations
@@ -15,26 +15,49 @@ from pathlib import Path
 
 import numpy as np
 
+from facing.synth.assets import Pack
+from facing.synth.body import Shaper, frame_of, sample_identity
+from facing.training.warp import MIRRORED_LANDMARKS
+
 OUT = Path(__file__).parents[1] / "src" / "facing" / "datasets" / "head_points.npz"
-DIRECTIONS = 1500  # of the outline; the box it gives differs from the whole mesh's by under 0.3 %
-NAPE_Z, NAPE_Y = -7.0, -3.0  # cm: lower end of the skull at the back
-JAW_Z = 3.0  # cm: from here forward the cut is level with the chin
+PEOPLE = 600
+DIRECTIONS = 500  # and their mirror images
+ADULT = 18  # years: the head has the size of grown people, its form is of all
+MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
 def main() -> None:
-    """Cut the neck off, keep the outermost points, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("mesh", type=Path, help="ict_face.npz")
-    mesh = np.load(parser.parse_args().mesh)
-    vertices = mesh["vertices"].astype(np.float64)
-    ranges = dict(zip(mesh["region_names"].tolist(), mesh["region_vertices"].tolist(), strict=True))
-    skin = np.concatenate([vertices[slice(*ranges[name])] for name in ("face", "head_neck")])
-    landmarks = vertices[mesh["landmarks68_jaw"]]
-    chin = landmarks[8, 1]
-    floor = np.interp(skin[:, 2], [NAPE_Z, JAW_Z], [NAPE_Y, chin])
-    head = skin[skin[:, 1] >= floor]
-    outline = head[np.unique(np.argmax(head @ _directions(DIRECTIONS).T, axis=0))]
-    np.savez_compressed(OUT, outline=outline.astype(np.float32), landmarks=landmarks.astype(np.float32))
+    """Draw people, average, write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--assets", type=Path, required=True, help="asset pack of the renderer")
+    pack = Pack(parser.parse_args().assets)
+    shaper, rng = Shaper(pack), np.random.default_rng(0)
+    canonical, head = pack.array("identities/mean_landmarks_ict"), shaper.head_vertices()
+    some = _directions(DIRECTIONS)
+    directions = np.concatenate([some, some * MIRROR])
+    outlines, landmarks, spreads, grown = [], [], [], []
+    for _ in range(PEOPLE):
+        who = sample_identity(rng, pack=pack)
+        vertices = shaper.neutral(who)
+        points = shaper.landmarks(vertices)
+        frame = frame_of(points, mean=canonical)
+        middle, points = points.mean(0), (points - points.mean(0)) @ frame.T
+        spread = np.sqrt((points**2).sum())
+        skin = (vertices[head] - middle) @ frame.T
+        outlines.append(skin[(directions @ skin.T).argmax(1)] / spread)
+        landmarks.append(points / spread)
+        spreads.append(spread)
+        grown.append(who.years >= ADULT)
+    size = 10 * np.median(np.array(spreads)[grown])  # dm to cm
+    outline, marks = np.mean(outlines, 0), np.mean(landmarks, 0)
+    outline = (outline + np.roll(outline, DIRECTIONS, axis=0) * MIRROR) / 2
+    marks = (marks + marks[MIRRORED_LANDMARKS] * MIRROR) / 2
+    marks -= marks.mean(0)
+    np.savez_compressed(
+        OUT,
+        outline=(size * outline).astype(np.float32),
+        landmarks=(size * marks).astype(np.float32),
+    )
     print(f"{OUT.name}: {len(outline)} outline points, {OUT.stat().st_size} bytes")
 
 

@@ -76,5 +76,5 @@ def test_genuine_file(tmp_path):
     (sample,) = READER.samples(tmp_path / "set")
     points = sample.heads[0].landmarks["68"]
     np.testing.assert_allclose(points[0], [611.284152, 272.773913])
-    # Looked at: crown at row 21, chin at 478, the head between columns 614 and 961.
-    np.testing.assert_allclose(sample.heads[0].box, [614, 21, 961, 478], atol=2)
+    # The labelled chin is at row 505.
+    np.testing.assert_allclose(sample.heads[0].box, [604, 30, 978, 518], atol=2)

@@ -78,7 +78,7 @@ READER = Reader(
     licence="research use only (from memory); built on AFW, HELEN, IBUG and LFPW with terms of their own",
     may_train_shipped_weights=False,
     box_rule=(
-        "neutral head placed by Pose_Para, projected, shrunk by 0.92; pt2d is not used, for in turned "
+        "neutral head placed by Pose_Para, seen from 7 head heights away; pt2d is not used, for in turned "
         "pictures it holds the points of the photograph before the turn"
     ),
     convention="our own: 300W-LP order and signs; Pose_Para is pitch, yaw, roll in radians",

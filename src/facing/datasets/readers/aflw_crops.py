@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TITLE = "AFLW crops"
 COLUMNS = ("image", "yaw_deg", "pitch_deg", "roll_deg")
 SIDE = 120.0
-SIZE, LOWER = 0.62, 0.05  # set by looking at 64 crops: chin, ears and face front lie on the box
+SIZE, LOWER = 0.55, 0.03  # set by looking at 64 crops: chin, ears and face front lie on the box
 
 
 def read_samples(folder: Path) -> Iterator[Sample | LeftOut]:
@@ -45,8 +45,8 @@ READER = Reader(
     licence="AFLW (TU Graz), non-commercial research only",
     may_train_shipped_weights=False,
     box_rule=(
-        "neutral head turned to the labelled pose, the mean side of its landmark box 0.62 of the crop and "
-        "its centre 0.05 below the middle; crown and back of the skull often lie outside the picture"
+        "neutral head turned to the labelled pose, the mean side of its landmark box 0.55 of the crop and "
+        "its centre 0.03 below the middle; crown and back of the skull often lie outside the picture"
     ),
     convention="yaw and roll have the opposite sign, pitch ours; yaw outermost, then pitch, then roll",
     complete_labels=False,

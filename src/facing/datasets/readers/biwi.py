@@ -33,7 +33,7 @@ TITLE = "BIWI Kinect Head Pose Database"
 FRAME = re.compile(r"^(frame_\d+)_(?:rgb|pose)$")
 PICTURES = ("_rgb.png", "_rgb.jpg")
 POSES = ("_pose.txt", "_pose.bin")
-CENTRE_CM = (0.0, 0.4, 6.8)
+CENTRE_CM = (0.0, 0.5, -3.1)
 """The set's head centre in our neutral head: as high as the tip of the nose and 6.3 cm behind it.
 
 Measured on a depth frame of the set's makers (nose 62 to 66 mm before the centre, chin 90 mm below) and

@@ -50,10 +50,7 @@ READER = Reader(
     title=TITLE,
     licence="photographs of PASCAL VOC 2011 (Flickr terms); labels from dlib's examples",
     may_train_shipped_weights=False,
-    box_rule=(
-        "scaled parallel projection of a neutral head fitted to the 68 points, shrunk by 0.92: at the median "
-        "the stored face box moved up by 0.41 heights at the top and 0.07 at the bottom, sides unchanged"
-    ),
+    box_rule="neutral head fitted to the 68 points, seen from 7 head heights away",
     convention="no angles",
     complete_labels=True,
     known=(),

@@ -23,7 +23,7 @@ TITLE = "Pointing'04"
 NAME = re.compile(r"personn?e?(\d{2})(\d)(\d{2})([+-]\d+)([+-]\d+)$")
 MOST_TILT_DEG = 60.0
 """At a nominal tilt of 90 nobody's pan can be told; published comparisons leave these out."""
-SIZE, LOWER = 1.25, 0.1  # the stored box spans the features from the brows to below the mouth
+SIZE, LOWER = 1.07, 0.01  # the stored box spans the features from the brows to below the mouth
 TILT_SHARE = 0.6  # of the nominal tilt is what heads show; used for the box alone
 
 
@@ -73,8 +73,8 @@ READER = Reader(
     licence="INRIA PRIMA, made for research; no licence text in the known copies",
     may_train_shipped_weights=False,
     box_rule=(
-        "neutral head turned to the nominal pan and 0.6 of the nominal tilt, its landmark box 1.25 times the "
-        "stored face box (root of the area) and 0.1 face heights lower"
+        "neutral head turned to the nominal pan and 0.6 of the nominal tilt, its landmark box 1.07 times the "
+        "stored face box (root of the area) and 0.01 face heights lower"
     ),
     convention=(
         "nominal pan and tilt with our signs, pan outermost; their facing direction in our yaw and pitch "

@@ -33,7 +33,7 @@ class Weighted(nn.Module):
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Turn maps, the last (N, C, H, W), into (N, C)."""
         x = maps[-1]
-        weight = self.weight
+        weight: Tensor = self.weight
         if x.shape[2:] != weight.shape[2:]:
             grid = (x.shape[2], x.shape[3])
             weight = functional.interpolate(weight, grid, mode="bilinear", align_corners=True)
