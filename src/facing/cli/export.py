@@ -1,25 +1,23 @@
-"""facing export: a trained network -> an ONNX file with its card."""
+"""facing export: a trained network -> an ONNX file with its card, or the same in 8 bits."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING, Annotated, Any
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
+from facing.cli._export import agreement, read_figures, whole_crops, write_int8
 from facing.cli._shared import say
-from facing.errors import DataError, MissingExtraError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from facing.crop import CropSpec
+from facing.errors import MissingExtraError
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="A run folder of facing train, or one of its files.")],
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(help="A run folder of facing train, one of its files, or an .onnx file for --int8."),
+    ],
     out: Annotated[Path, typer.Option("--out", help="The ONNX file to write.")],
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the weights; the recipe's if not given.")
@@ -51,6 +49,16 @@ def export(
             "--near-threshold", help="The same for the second look, which finds heads that fill the picture."
         ),
     ] = None,
+    close_long_side: Annotated[
+        int,
+        typer.Option(
+            "--close-long-side",
+            help="Longer side of a further look at pictures in which small heads show, pixels; 0 for none.",
+        ),
+    ] = 0,
+    close_threshold: Annotated[
+        float | None, typer.Option("--close-threshold", help="The same for that further look.")
+    ] = None,
     rise: Annotated[
         float, typer.Option("--rise", help="Move a detector's boxes up by this share of their longer side.")
     ] = 0.0,
@@ -64,11 +72,30 @@ def export(
     full: Annotated[
         bool, typer.Option("--full", help="Keep all weights of a pose network in float32: twice the file.")
     ] = False,
+    int8: Annotated[
+        str | None,
+        typer.Option(
+            "--int8",
+            metavar="READER:DIR",
+            help="Convolutions in 8 bits, ranges from these labelled pictures.",
+        ),
+    ] = None,
 ) -> None:
     """Write a trained network as one ONNX file that carries its card.
 
-    Its Python twins are facing.export.onnx.export_pose and facing.export.detection.export_detector.
+    Its Python twins are facing.export.onnx.export_pose, facing.export.detection.export_detector and
+    facing.export.int8.quantise.
     """
+    figures = {path.stem: read_figures(path) for path in measured or ()}
+    if checkpoint.suffix == ".onnx":
+        if int8 is None:
+            raise typer.BadParameter(f"{checkpoint} is exported already; --int8 READER:DIR makes it smaller")
+        decided = (threshold, near_threshold, close_threshold, rise, close_long_side)
+        if check or data or changes or mirror or full or any(decided):
+            raise typer.BadParameter(f"{checkpoint} is exported already; --name, --measured and --notes fit")
+        write_int8(checkpoint, out, pictures=int8, name=name, measured=figures, notes=notes)
+        print(out)
+        return
     try:
         from facing.export.detection import DetectorRelease, export_detector
         from facing.export.onnx import export_pose, pose_card
@@ -79,66 +106,40 @@ def export(
     rows = [{"name": text.partition("=")[0], "licence": text.partition("=")[2]} for text in data or ()]
     if not all(row["licence"] for row in rows):
         raise typer.BadParameter("--trained-on is NAME=LICENCE, such as renders=CC0-1.0")
-    figures = {path.stem: _figures(path) for path in measured or ()}
     found = load_checkpoint(checkpoint)
-    if found.recipe["task"] == "detection":
-        if changes:
-            raise typer.BadParameter(
-                "--set changes how the head of a pose network decodes; this is a detector"
+    own = figures if int8 is None else {}  # with --int8 they are of the smaller file
+    with tempfile.TemporaryDirectory() as folder:
+        target = out if int8 is None else Path(folder) / "float.onnx"
+        if found.recipe["task"] == "detection":
+            if changes:
+                raise typer.BadParameter(
+                    "--set changes how the head of a pose network decodes; this is a detector"
+                )
+            release = DetectorRelease(
+                name=name or str(found.recipe["name"]),
+                score_threshold=found.figures.get("threshold", 0.5) if threshold is None else threshold,
+                long_side=long_side,
+                near_score_threshold=near_threshold,
+                close_long_side=close_long_side,
+                close_score_threshold=close_threshold,
+                rise=rise,
+                data=tuple(rows or found.data),
+                measured={"validation": found.figures, "steps": found.step, **own},
+                notes=notes,
             )
-        release = DetectorRelease(
-            name=name or str(found.recipe["name"]),
-            score_threshold=found.figures.get("threshold", 0.5) if threshold is None else threshold,
-            long_side=long_side,
-            near_score_threshold=near_threshold,
-            rise=rise,
-            data=tuple(rows or found.data),
-            measured={"validation": found.figures, "steps": found.step, **figures},
-            notes=notes,
-        )
-        card = export_detector(checkpoint, out, release=release)
-        assert card.detection is not None
-        say(f"score threshold {card.detection.score_threshold:.3f}")
-    else:
-        told: dict[str, Any] = {"data": rows, "measured": figures, "notes": notes}
-        card = pose_card(checkpoint, name=name, changes=changes or (), **told)
-        assert card.crop is not None
-        crops = _crops(check, spec=card.crop) if check else None
-        card = export_pose(checkpoint, out, card=card, pictures=crops, half=not full, mirror=mirror)
-        say(_agreement(card.measured["export"]))
+            card = export_detector(checkpoint, target, release=release)
+            assert card.detection is not None
+            say(f"score threshold {card.detection.score_threshold:.3f}")
+        else:
+            told: dict[str, Any] = {"data": rows, "measured": own, "notes": notes}
+            card = pose_card(checkpoint, name=name, changes=changes or (), **told)
+            assert card.crop is not None
+            crops = whole_crops(check, spec=card.crop) if check else None
+            card = export_pose(checkpoint, target, card=card, pictures=crops, half=not full, mirror=mirror)
+            say(agreement(card.measured["export"]))
+        if int8 is not None:
+            write_int8(target, out, pictures=int8, measured=figures)
     print(out)
-
-
-def _agreement(difference: dict[str, float]) -> str:
-    """Say how far file and network differ: {"crops": 8, "front_deg": 0.0007} and the like."""
-    parts = [
-        f"{name.removesuffix('_deg')} within {value:g}{' degrees' if name.endswith('_deg') else ''}"
-        for name, value in difference.items()
-        if name != "crops"
-    ]
-    return f"file and network agree on {difference['crops']:g} crops: {', '.join(parts)}"
-
-
-def _figures(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} holds no figures ({error}); write it with facing evaluate --json") from error
-
-
-def _crops(paths: list[Path], *, spec: CropSpec) -> NDArray[np.uint8]:
-    """Take each whole picture as a head: equality needs real pixels, not good boxes."""
-    import numpy as np
-
-    from facing.crop import crop_heads
-    from facing.picture import load_picture
-
-    crops = []
-    for path in paths:
-        picture = load_picture(path)
-        height, width = picture.shape[:2]
-        crops.append(crop_heads(picture, [(0, 0, width, height)], spec).pixels)
-    return np.concatenate(crops)
 
 
 COMMAND = export

@@ -1,29 +1,29 @@
-"""facing models: the weights that come with the package, and what any model file or recipe costs and says."""
+"""facing models: the released weights, and what any model file or recipe costs and says."""
 
-import json
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from facing.cli._cards import card_of, card_summary, nested_lines
-from facing.cli._shared import data_stream, say, shipped_recipes
+from facing.cli._cards import card_of, card_summary
+from facing.cli._models.describe import describe
+from facing.cli._models.fetch import fetch
+from facing.cli._shared import data_stream, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from facing.models.describe import Description
+    from facing.runtime.weights import ShippedModel
 
 COMMAND = typer.Typer(
     add_completion=False,
-    help="List the models that come with the package, or describe any model file or recipe.",
+    help="List the released models, fetch the larger ones, or describe any model file or recipe.",
 )
 
 
 @COMMAND.callback(invoke_without_command=True)
 def models(context: typer.Context) -> None:
-    """List the models that come with the package, or describe any model file or recipe."""
+    """List the released models, fetch the larger ones, or describe any model file or recipe.
+
+    The Python twin of the list is facing.runtime.weights.shipped.
+    """
     if context.invoked_subcommand is not None:
         return
     from facing.runtime.weights import shipped
@@ -32,103 +32,27 @@ def models(context: typer.Context) -> None:
     if not rows:
         say("facing: no weights came with this package; give your own with --model FILE")
     for row in rows:
-        card = card_of(row.path)
-        size = f"{row.path.stat().st_size / 1e6:.1f} MB"
-        print(f"{row.name:<8}  {row.kind:<5}  {size:>7}  {row.licence}", file=data_stream())
-        print(f"          {card_summary(card)}", file=data_stream())
+        for line in _lines(row):
+            print(line, file=data_stream())
     if rows:
         say("\nMore: facing models describe NAME")
 
 
-@COMMAND.command()
-def describe(
-    model: Annotated[
-        str,
-        typer.Argument(metavar="NAME|RECIPE|FILE", help="Shipped weights, an .onnx file, or a recipe."),
-    ],
-    recipe: Annotated[
-        bool, typer.Option("--recipe", help="Take NAME as a recipe, where weights have that name too.")
-    ] = False,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change one setting of the recipe, such as crop.side=128."),
-    ] = None,
-    depth: Annotated[
-        int, typer.Option("--depth", min=1, help="Levels of names that the layer table tells apart.")
-    ] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
-) -> None:
-    """Print what a network reads, gives and costs, its layers, and the card of a model file.
-
-    Parameters, multiply-adds and the layer table need the extra "export" for a model file and "train" for a
-    recipe. The Python twins are facing.models.describe_graph and facing.training.describe.
-    """
-    file = _recipe_file(model, wanted=recipe or bool(changes))
-    if file is not None:
-        _describe_recipe(file, changes=changes or [], depth=depth, as_json=as_json)
-        return
-    from facing.errors import MissingExtraError
-    from facing.models.describe_graph import describe_graph
-    from facing.runtime.weights import weights_path
-
-    path = weights_path(model)
-    card = card_of(path)
-    try:
-        found = describe_graph(path, card)
-    except MissingExtraError as error:
-        say(f"facing: {error}")
-        found = None
-    if as_json:
-        _print_json({**json.loads(card.to_json()), "network": found and asdict(found)})
-        return
-    size = f"{path.name}, {path.stat().st_size / 1e6:.2f} MB"
-    _print_text([], found, depth=depth)
-    _print_text(nested_lines({"file": size, **asdict(card)}), None, depth=depth)
+def _lines(row: "ShippedModel") -> tuple[str, str]:
+    """Say what a row of the table is and whether its file can be used."""
+    there = row.path.is_file()
+    size = row.path.stat().st_size / 1e6 if there else row.mb
+    shown = "" if size is None else f"{size:.1f} MB"
+    first = f"{row.name:<10}  {row.kind:<5}  {shown:>7}  {row.licence}"
+    again = f"facing models fetch {row.name}" if row.fetchable else "install facing again"
+    if not there:
+        state = "not fetched; get it with: " if row.fetchable else "missing; "
+        return first, f"            {state}{again}"
+    if not row.is_intact():
+        return first, f"            damaged; {again}"
+    fetched = f"; fetched, {row.path}" if row.fetchable else ""
+    return first, f"            {card_summary(card_of(row.path))}{fetched}"
 
 
-def _recipe_file(name: str, *, wanted: bool) -> Path | None:
-    """Find the recipe that is meant; None where it is a model file or the name of shipped weights."""
-    from facing.errors import UnknownNameError
-    from facing.runtime.weights import shipped
-
-    if Path(name).suffix == ".toml":
-        return Path(name)
-    known = shipped_recipes()
-    weights = {text for row in shipped() for text in (row.name, row.path.stem)}
-    if name in known and (wanted or name not in weights):
-        return known[name]
-    if wanted:
-        raise UnknownNameError.among(name, kind="recipe", known=known)
-    if name not in weights and Path(name).name == name and not Path(name).suffix and not Path(name).exists():
-        raise UnknownNameError.among(name, kind="model or recipe", known={*known, *weights})
-    return None
-
-
-def _describe_recipe(file: Path, *, changes: list[str], depth: int, as_json: bool) -> None:
-    from facing.errors import MissingExtraError
-
-    try:
-        from facing.training.describe import describe_recipe, recipe_lines
-        from facing.training.recipe import load_recipe
-    except ImportError as error:
-        raise MissingExtraError.of(need="describing a recipe", extra="train") from error
-    chosen = load_recipe(file, overrides=changes)
-    found = describe_recipe(chosen)
-    if as_json:
-        _print_json({"recipe": chosen.to_dict(), "network": asdict(found)})
-    else:
-        _print_text(recipe_lines(chosen), found, depth=depth)
-
-
-def _print_text(lines: "Iterable[str]", found: "Description | None", *, depth: int) -> None:
-    from facing.models.describe import description_lines
-
-    for line in lines:
-        print(line, file=data_stream())
-    if found is not None:
-        for line in description_lines(found, depth=depth):
-            print(line, file=data_stream())
-
-
-def _print_json(values: dict[str, Any]) -> None:
-    print(json.dumps(values, indent=2, ensure_ascii=False), file=data_stream())
+COMMAND.command()(describe)
+COMMAND.command()(fetch)

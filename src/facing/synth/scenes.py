@@ -241,11 +241,16 @@ def _crowd(rng: np.random.Generator, *, frame: tuple[int, int]) -> list[_Plan]:
     far = max(near * rng.uniform(0.35, 0.9), 7.0)
     top, bottom = rng.uniform(0.1, 0.45) * height, rng.uniform(0.6, 1.0) * height
     filled = rng.uniform(0.5, 1.0)
+    tight = rng.random() < 0.35
+    if tight:
+        near, bottom = _side(rng, 24, 0.3 * min(frame)), top + rng.uniform(0.5, 1.2) * near * rows
+        far = near * rng.uniform(0.6, 0.95)
     plans: list[_Plan] = []
     for row, share in enumerate(np.linspace(0, 1, rows)):
         side = far + (near - far) * share
         y = top + (bottom - top) * share
-        step = side * rng.uniform(1.1, 2.2)
+        # Heads of a tight group hide a third of each other.
+        step = side * (rng.uniform(0.6, 1.0) if tight else rng.uniform(1.1, 2.2))
         for x in np.arange(rng.uniform(-0.5, 0.5) * step, width + 0.3 * side, step):
             if rng.random() < filled and len(plans) < 48:
                 jitter = rng.normal(0, 0.15, size=2) * side
