@@ -99,8 +99,7 @@ def test_the_exported_file_finds_what_the_network_finds(folder):
     card = export_detector(
         folder / "run",
         folder / "toy.onnx",
-        # One look, as the network's: a near look has the last word on boxes of half the picture and more.
-        release=DetectorRelease(name="toy-1", score_threshold=0.3, long_side=96, near_long_side=0),
+        release=DetectorRelease(name="toy-1", score_threshold=0.3, long_side=96),
     )
     detector = HeadDetector(folder / "toy.onnx", threshold=0.5)
     assert card.detection.long_side == detector.long_side == 96

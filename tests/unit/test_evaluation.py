@@ -23,6 +23,7 @@ DATA = SHARED / "data"
 OPENTRACK = SHARED / "peers" / "opentrack-head-pose-0.4-small-int8.onnx"
 YUNET = SHARED / "peers" / "yunet-n-dynamic.onnx"
 ALL = ("yaw", "pitch", "roll")
+CROP = 0.97  # of opentrack, in longer sides of a head box: about 1.5 times the box of the face
 
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs the labelled pictures beside the repository")
 
@@ -46,7 +47,7 @@ class OpenTrack:
 
     def one(self, grey, box):
         x0, y0, x1, y1 = box
-        half = 1.05 * max(x1 - x0, y1 - y0) / 2
+        half = CROP * max(x1 - x0, y1 - y0) / 2
         x, y = (x0 + x1) / 2, (y0 + y1) / 2
         square = (round(x - half), round(y - half), round(x + half), round(y + half))
         crop = np.asarray(grey.crop(square).resize((129, 129), Image.Resampling.BILINEAR), np.float32)
@@ -90,11 +91,11 @@ def picture(tmp_path):
 @pytest.mark.parametrize(
     ("name", "folder", "expected"),
     [
-        # Measured side by side for this network: MAE 3.20, geodesic 5.28, with tighter crops than ours.
+        # Measured side by side for this network: MAE 3.20, geodesic 5.28 (other crops, so not to the digit).
         (
             "aflw2000",
             "AFLW2000",
-            {"count": 160, "mae": (2.9, 3.8), "geodesic_mean": (4.8, 6.2), "yaw": (2.4, 3.4)},
+            {"count": 160, "mae": (2.9, 3.6), "geodesic_mean": (4.8, 5.9), "yaw": (2.4, 3.3)},
         ),
         # yaw 6.37 on independent labels
         ("aflw-crops", "AFLW_crops", {"count": 300, "yaw": (5.4, 7.4), "roll": (2, 8)}),

@@ -19,7 +19,7 @@ def test_it_tells_places_apart_where_the_mean_cannot():
     left[..., 0], right[..., 3] = 1.0, 1.0
     with torch.no_grad():
         neck.weight[..., 0] = 3.0
-    assert float(neck([left])) == 3 * float(neck([right])) > 0
+        assert neck([left]).item() == 3 * neck([right]).item() > 0
 
 
 def test_its_weights_keep_their_place_on_another_grid():

@@ -1,4 +1,6 @@
-"""Head boxes from landmarks: the box of a bald head, crown to chin, with ears and back of the skull.
+"""Head boxes from landmarks: the box of a bald head, crown to chin or nape, with ears and back of the skull.
+
+In a level head the nape hangs 0.9 cm below the chin, in heads that look up much more; the boxes hold it.
 
 The mean head of our renders (`head_points.npz`, see the text beside it) is laid over the landmarks and seen
 in perspective: the crown and the back of the skull are further from the camera than the face and so look

@@ -32,9 +32,9 @@ __all__ = [
 ]
 
 MOST = 1000  # boxes of one picture that are looked at, best first
-# With a near look: heads up to this share of the picture's longer side count from the first, and from this
-# share on from the near one. In between both may find them, and suppression keeps the better one.
-FAR_TO, NEAR_FROM = 0.5, 0.3
+# Heads from this share of the picture's longer side on count from the near look too; where both looks find
+# one, suppression keeps the better box.
+NEAR_FROM = 0.3
 # A close look is worth its time where the first one saw, however vaguely, heads that are small on its input.
 SMALL_PX, HINT = 24.0, 0.5
 """Longer side, pixels of the input; share of the threshold from which a box is a hint."""
@@ -101,7 +101,6 @@ class HeadDetector:
             looks.append(_those(own, values, small & (values >= self._close_threshold)))
         near = min(detection.near_long_side, self.long_side)
         if near:
-            strong &= _longer_sides(boxes) <= FAR_TO * side
             own, values = self._look(picture, long_side=near)
             fills = _longer_sides(own) >= NEAR_FROM * side
             looks.append(_those(own, values, fills & (values >= self._near_threshold)))
