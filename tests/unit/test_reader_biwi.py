@@ -84,7 +84,7 @@ def test_genuine_frames_have_heads_before_the_wall():
     samples = read(BIWI)
     assert [sample.key for sample in samples] == [f"01/frame_{n:05d}" for n in (166, 169, 172, 175)]
     for sample in samples:
-        # Looked at: crown at row 195, chin at 321, ears at columns 296 and 397; the nape, hidden, hangs lower.
+        # Looked at: crown at row 195, chin at 321, ears at columns 296 and 397. The hidden nape hangs lower.
         np.testing.assert_allclose(sample.heads[0].box, [296, 195, 397, 321 + NAPE_PX], atol=3)
 
 

@@ -63,12 +63,14 @@ def train(
     Its Python twin is facing.training.fit.fit.
     """
     try:
+        from facing.training.allocator import keep_freed_memory
         from facing.training.fit import fit
         from facing.training.processes import Machines
         from facing.training.recipe import load_recipe
     except ImportError as error:
         raise MissingExtraError.of(need="training", extra="train") from error
 
+    keep_freed_memory()
     shortcuts = {
         "data": None if not data else [_set_of(text, option="--data", weighted=True) for text in data],
         "validation": None if val is None else _set_of(val, option="--val", weighted=False),

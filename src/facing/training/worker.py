@@ -34,11 +34,13 @@ def main() -> int:
     job = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_starter, daemon=True).start()
     try:
+        from facing.training.allocator import keep_freed_memory
         from facing.training.fit import train
         from facing.training.processes import Machines
         from facing.training.recipe import recipe_from_dict
         from facing.training.task import load_task
 
+        keep_freed_memory()
         recipe = recipe_from_dict(job["recipe"], where=job["out"])
         train(
             recipe,
