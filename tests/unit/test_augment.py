@@ -6,8 +6,9 @@ import torch
 
 from facing.crop import CropSpec, crop_heads
 from facing.training.augment import crop_batch
-from facing.training.augmentations.renders import STEPS, RendersSettings
+from facing.training.augmentations.renders import RendersSettings
 from facing.training.data import HeadLabels
+from facing.training.develop import STEPS
 from facing.training.pixels import border, colour, jpeg
 from facing.training.warp import (
     MIRRORED_LANDMARKS,

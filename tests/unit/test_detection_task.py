@@ -5,6 +5,7 @@ import torch
 from facing.errors import DataError
 from facing.evaluation.detection_curve import detection_curve
 from facing.shards import SCHEMA, ShardSample, encode, write_shard
+from facing.training.develop import STEPS
 from facing.training.recipe import load_recipe
 from facing.training.scene_augment import SceneAugmentSettings, scene_batch
 from facing.training.scene_data import MOST_HEADS, open_scenes
@@ -17,10 +18,7 @@ PLAIN = {
     "white_balance_sd": 0.0,
     "contrast_sd": 0.0,
     "tone_sd": 0.0,
-    "shade": 0.0,
-    "blur": 0.0,
-    "noise": 0.0,
-}
+} | dict.fromkeys((name for name, _ in STEPS), 0.0)
 BOX = (20.0, 28.0, 40.0, 52.0)
 
 
@@ -205,10 +203,7 @@ def test_portraits_bring_one_head_close_and_its_box_moves_along():
     pictures[:, :, 40:80, 30:70] = 255
     boxes = np.zeros((16, 4, 4), np.float32)
     boxes[:, 0] = [30, 40, 70, 80]
-    settings = SceneAugmentSettings(
-        zoom=0, portrait=1, grey=0, saturation_low=1, saturation_high=1, white_balance_sd=0,
-        contrast_sd=0, tone_sd=0, shade=0, blur=0, noise=0,
-    )  # fmt: skip
+    settings = SceneAugmentSettings(zoom=0, portrait=1, **PLAIN)
     batch = scene_batch(
         pictures, boxes=boxes, ignore=np.zeros((16, 1, 4), np.float32), rng=rng, augment=settings
     )

@@ -121,9 +121,8 @@ def finished(rng: np.random.Generator, head: Cutout, *, below: int, grounded: bo
         return Image.fromarray(pixels)
     if grounded:
         missing = min(missing, round(BODY_HEADS * float((head.box[2:] - head.box[:2]).max())))
-        last = pixels[-3:].mean(0, keepdims=True)
         shade = 1 - rng.uniform(0, 0.4) * np.linspace(0, 1, missing)[:, None, None]
-        grown = np.repeat(last, missing, axis=0)
+        grown = _cloth(rng, pixels[min(max(round(chin), 0), height - 1) :], rows=missing)
         grown[..., :3] *= shade
         return Image.fromarray(np.concatenate([pixels, grown.astype(np.uint8)]))
     if rng.random() < 0.5:
@@ -134,6 +133,20 @@ def finished(rng: np.random.Generator, head: Cutout, *, below: int, grounded: bo
         keep = np.clip((curve - down) * height / 3 + 0.5, 0, 1)
     pixels[..., 3] = pixels[..., 3] * keep
     return Image.fromarray(pixels)
+
+
+def _cloth(rng: np.random.Generator, torso: NDArray[np.uint8], *, rows: int) -> NDArray[np.float64]:
+    """Carry a torso (h, w, 4) on by so many rows: its lowest one over and over, or its mirror images.
+
+    Streaks below each head are what no photograph shows, so they are the rarer way.
+    """
+    low = torso[round(0.4 * len(torso)) :]
+    if rng.random() < 0.2 or len(low) < 8:
+        return np.repeat(torso[-3:].mean(0, keepdims=True), rows, axis=0)
+    pair = np.concatenate([low[::-1], low]).astype(np.float64)
+    grown = np.tile(pair, (-(-rows // len(pair)), 1, 1))[:rows]
+    grown[..., 3] = torso[-3:, :, 3].mean(0)
+    return grown
 
 
 def skin_colour(rng: np.random.Generator, heads: Sequence[Cutout]) -> tuple[int, int, int]:

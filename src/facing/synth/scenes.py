@@ -61,12 +61,14 @@ class Scene(NamedTuple):
     """(K, 3, 3), head -> camera."""
 
 
-Kind = Literal["head", "distractor", "headless", "cover"]
+DESKS_SHARE = 0.4
+"""Share of crowds whose rows sit behind desks, walls or seats."""
+Kind = Literal["head", "distractor", "headless", "cover", "desk"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """One thing to paste: where its head (or its middle) goes and how large."""
+    """One thing to paste: where its head (or its middle, or the upper edge of a desk) goes and how large."""
 
     kind: Kind
     centre: tuple[float, float]
@@ -96,7 +98,10 @@ def compose(
     # Rows of people listen to somebody, walk one way or stand with their backs to the camera.
     common = float(rng.uniform(-180, 180)) if rng.random() < COMMON_SHARE else None
     for plan in _plans(rng, frame=frame[2:], any_heads=bool(heads)):
-        _paste_plan(rng, canvas, plan=plan, heads=heads, common=common)
+        if plan.kind == "desk":
+            _paste_desk(rng, canvas, plan=plan, backgrounds=backgrounds)
+        else:
+            _paste_plan(rng, canvas, plan=plan, heads=heads, common=common)
     seen, ignore, rotations = canvas.verdict()
     picture = photograph(rng, canvas.picture)
     if frame != (0, 0, size, size):
@@ -245,10 +250,14 @@ def _crowd(rng: np.random.Generator, *, frame: tuple[int, int]) -> list[_Plan]:
     if tight:
         near, bottom = _side(rng, 24, 0.3 * min(frame)), top + rng.uniform(0.5, 1.2) * near * rows
         far = near * rng.uniform(0.6, 0.95)
+    desks = rng.random() < DESKS_SHARE
     plans: list[_Plan] = []
     for row, share in enumerate(np.linspace(0, 1, rows)):
         side = far + (near - far) * share
         y = top + (bottom - top) * share
+        if desks:
+            edge = y + side * rng.uniform(0.6, 1.8)
+            plans.append(_Plan("desk", (width / 2, float(edge)), 1.2 * side))
         # Heads of a tight group hide a third of each other.
         step = side * (rng.uniform(0.6, 1.0) if tight else rng.uniform(1.1, 2.2))
         for x in np.arange(rng.uniform(-0.5, 0.5) * step, width + 0.3 * side, step):
@@ -339,6 +348,26 @@ def _paste_plan(
     if rng.random() < 0.3:
         head = replace(head, picture=head.picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.2))))
     canvas.paste(head.picture, at=at, head=head if plan.kind == "head" else None)
+
+
+def _paste_desk(
+    rng: np.random.Generator, canvas: _Canvas, *, plan: _Plan, backgrounds: Sequence[Image.Image]
+) -> None:
+    """Put a strip over the whole width in front of a row: plain, or a piece of some background."""
+    width, deep = canvas.size[0], max(round(plan.side * rng.uniform(0.8, 4.0)), 4)
+    if rng.random() < 0.5:
+        strip = draw_background(rng, sources=backgrounds, size=(width, deep))
+    else:
+        strip = Image.new("RGB", (1, 1), tuple(int(v) for v in rng.integers(0, 256, size=3)))
+    strip = strip.resize((width, deep))
+    if rng.random() < 0.5:
+        # Lit from above: the top of a desk is brighter than its front.
+        top = strip.crop((0, 0, width, max(deep // 4, 1))).point(
+            [min(255, int(1.4 * v)) for v in range(256)] * 3
+        )
+        strip.paste(top, (0, 0))
+    piece = strip.convert("RGBA").rotate(float(rng.normal(0, 2)), Image.Resampling.BILINEAR)
+    canvas.paste(piece, at=(0, round(plan.centre[1])))
 
 
 def _chosen(

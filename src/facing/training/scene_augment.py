@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from facing.models.settings import Section
-from facing.training import pixels
+from facing.training.develop import PixelSettings, develop
 from facing.training.warp import warp_pictures
 
 if TYPE_CHECKING:
@@ -26,13 +25,14 @@ LEAST_INSIDE = 0.3
 """A head of whose box less than this share lies inside the frame is ignored."""
 
 
-class SceneAugmentSettings(Section):
+class SceneAugmentSettings(PixelSettings):
     """Strength of the augmentation; names without a unit are chances per picture.
 
     Scenes went through a random camera already; this adds what differs from pass to pass. `zoom` is the
     chance that scale, place and, a little, proportions change. `portrait` is the chance that one head is
     brought close until its side is `portrait_low` to `portrait_high` of the picture's: scenes seldom show a
-    head that fills the frame, portraits always do.
+    head that fills the frame, portraits always do. Small heads would not outlive
+    `low_resolution`; `zoom` stands in.
     """
 
     zoom: float = Field(default=0.7, ge=0, le=1)
@@ -43,22 +43,7 @@ class SceneAugmentSettings(Section):
     portrait_low: float = Field(default=0.4, gt=0)
     portrait_high: float = Field(default=1.15, gt=0)
     mirror: float = Field(default=0.5, ge=0, le=1)
-    grey: float = Field(default=0.08, ge=0, le=1)
-    saturation_low: float = Field(default=0.5, ge=0)
-    saturation_high: float = Field(default=1.4, ge=0)
-    white_balance_sd: float = Field(default=0.05, ge=0, le=1)
-    contrast_sd: float = Field(default=0.12, ge=0, le=1)
-    tone_sd: float = Field(default=0.2, ge=0, le=1)
-    shade: float = Field(default=0.08, ge=0, le=1)
-    blur: float = Field(default=0.06, ge=0, le=1)
-    noise: float = Field(default=0.12, ge=0, le=1)
-
-
-STEPS: tuple[tuple[str, pixels.Step], ...] = (
-    ("shade", pixels.shade),
-    ("blur", pixels.blur),
-    ("noise", pixels.noise),
-)
+    low_resolution: float = Field(default=0.0, ge=0, le=1)
 
 
 def scene_batch(
@@ -91,14 +76,11 @@ def scene_batch(
     for start in range(0, N, CHUNK):
         piece = slice(start, start + CHUNK)
         x = warp_pictures(torch.from_numpy(pictures[piece]).float(), views[piece], side=side)
-        out[piece] = _developed(x, rng, augment=augment).clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+        out[piece] = develop(x, rng, augment).clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
     moved, doubtful = _move_boxes(boxes, views, side=side)
     left_out, _ = _move_boxes(ignore, views, side=side, keep_all=True)
-    return {
-        "picture": out,
-        "boxes": torch.from_numpy(moved),
-        "ignore": torch.from_numpy(np.concatenate([left_out, doubtful], axis=1)),
-    }
+    left_out = np.concatenate([left_out, doubtful], axis=1)
+    return {"picture": out, "boxes": torch.from_numpy(moved), "ignore": torch.from_numpy(left_out)}
 
 
 def _draw_views(
@@ -143,24 +125,6 @@ def _bring_close(
         views[row] = [[scale, 0, place[0]], [0, scale, place[1]]]
         if mirrored:
             views[row, 0] = [-scale, 0, side - place[0]]
-
-
-def _developed(x: Tensor, rng: np.random.Generator, *, augment: SceneAugmentSettings) -> Tensor:
-    x = pixels.colour(
-        x,
-        rng,
-        grey=augment.grey,
-        saturation=(augment.saturation_low, augment.saturation_high),
-        white_balance=augment.white_balance_sd,
-        contrast=augment.contrast_sd,
-        tone=augment.tone_sd,
-    )
-    for name, step in STEPS:
-        chosen = np.flatnonzero(rng.random(len(x)) < getattr(augment, name))
-        if len(chosen):
-            rows = torch.from_numpy(chosen)
-            x[rows] = step(x[rows], rng)
-    return x
 
 
 def _move_boxes(
