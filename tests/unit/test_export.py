@@ -18,30 +18,18 @@ from facing.runtime.session import Session
 from facing.training.checkpoint import Checkpoint, save_checkpoint
 from facing.training.recipe import recipe_from_dict
 from facing.training.task import load_task
-
-SIDE = 64
+from plain_pose import SETTINGS, SIDE, smooth
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    settings = {
-        "schema": 1,
-        "name": "export-test",
-        "task": "pose",
-        "licence": "CC0-1.0",
-        "crop": {"side": SIDE},
-        "model": {"backbone": "compact", "variant": "nano"},
-        "head": {"name": "rotation_6d", "landmarks": 1.0},
-        "data": [{"path": "train"}],
-        "optim": {"lr": 1e-3, "crops": 1},
-    }
-    recipe = recipe_from_dict(settings, where="test")
+    recipe = recipe_from_dict(SETTINGS, where="test")
     torch.manual_seed(0)
     network = load_task("pose").network(recipe)
     # Statistics and a tail as after training, so that folding and decoding are really tested.
     with torch.no_grad():
         for _ in range(5):
-            network(torch.from_numpy(pictures(8)))
+            network(torch.from_numpy(smooth(8)))
         network.head.rotation.weight.normal_(std=0.5)
         network.head.spread.weight.normal_(std=0.1)
     path = tmp_path_factory.mktemp("run") / "best.safetensors"
@@ -52,12 +40,6 @@ def checkpoint(tmp_path_factory):
     return path, network.eval()
 
 
-def pictures(count):
-    rng = np.random.default_rng(count)
-    coarse = rng.integers(0, 256, size=(count, 6, 6, 3), dtype=np.uint8)
-    return np.stack([np.asarray(Image.fromarray(one).resize((SIDE, SIDE))) for one in coarse])
-
-
 @pytest.fixture(scope="module", params=[True, False], ids=["half", "full"])
 def exported(request, checkpoint, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "pose.onnx"
@@ -66,7 +48,7 @@ def exported(request, checkpoint, tmp_path_factory):
     )
     return (
         out,
-        export_pose(checkpoint[0], out, card=card, pictures=pictures(6), half=request.param),
+        export_pose(checkpoint[0], out, card=card, pictures=smooth(6), half=request.param),
         request.param,
     )
 
@@ -74,7 +56,7 @@ def exported(request, checkpoint, tmp_path_factory):
 @pytest.mark.parametrize("count", [1, 7])
 def test_file_equals_network_for_any_batch_size(exported, checkpoint, count):
     out, _, half = exported
-    crops = pictures(count)
+    crops = smooth(count)
     got = Session(out, kind="pose").run(crops)
     with torch.no_grad():
         expected = checkpoint[1](torch.from_numpy(crops))
@@ -86,9 +68,9 @@ def test_file_equals_network_for_any_batch_size(exported, checkpoint, count):
 
 def test_a_file_that_mirrors_equals_its_network_and_says_so(checkpoint, tmp_path):
     out = tmp_path / "pose.onnx"
-    card = export_pose(checkpoint[0], out, card=pose_card(checkpoint[0]), pictures=pictures(6), mirror=True)
+    card = export_pose(checkpoint[0], out, card=pose_card(checkpoint[0]), pictures=smooth(6), mirror=True)
     assert card.measured["mirror_average"] is True
-    crops = pictures(5)
+    crops = smooth(5)
     got = Session(out, kind="pose").run(np.concatenate([crops, crops[:, :, ::-1]]))
     signs = np.array([[1, -1, -1], [-1, 1, 1], [-1, 1, 1]])
     np.testing.assert_allclose(got["rotation"][:5], got["rotation"][5:] * signs, atol=1e-5)
@@ -101,7 +83,7 @@ def test_card_tells_where_the_file_comes_from(exported, checkpoint):
     out, returned, half = exported
     card = Session(out, kind="pose").card
     assert card == returned
-    assert card.name == "export-test"
+    assert card.name == SETTINGS["name"]
     assert card.outputs == ("rotation", "spread")
     assert card.crop.side == SIDE
     assert card.recipe["model"]["variant"] == "nano"
@@ -159,7 +141,7 @@ def test_missing_and_foreign_checkpoints_are_named(tmp_path):
 def test_command_writes_the_file(checkpoint, tmp_path, capsys):
     from facing.cli.export import export
 
-    Image.fromarray(pictures(1)[0]).save(tmp_path / "head.png")
+    Image.fromarray(smooth(1)[0]).save(tmp_path / "head.png")
     (tmp_path / "figures.json").write_text(json.dumps({"mae": 5.0}))
     out = tmp_path / "pose.onnx"
     export(

@@ -26,26 +26,8 @@ from facing.runtime.session import Session
 from facing.training.checkpoint import Checkpoint, save_checkpoint
 from facing.training.recipe import recipe_from_dict
 from facing.training.task import load_task
+from plain_pose import SETTINGS, smooth
 from tiny_models import write_pose
-
-SIDE = 64
-SETTINGS = {
-    "schema": 1,
-    "name": "plain",
-    "task": "pose",
-    "licence": "CC0-1.0",
-    "crop": {"side": SIDE},
-    "model": {"backbone": "compact", "variant": "nano"},
-    "head": {"name": "rotation_6d", "landmarks": 1.0},
-    "data": [{"path": "train"}],
-    "optim": {"lr": 1e-3, "crops": 1},
-}
-
-
-def smooth(count, height=SIDE, width=SIDE):
-    rng = np.random.default_rng(count)
-    coarse = rng.integers(0, 256, size=(count, 6, 6, 3), dtype=np.uint8)
-    return np.stack([np.asarray(Image.fromarray(one).resize((width, height))) for one in coarse])
 
 
 @pytest.fixture(scope="module")

@@ -67,8 +67,14 @@ class Sample:
     """Free words and figures about the picture, as renders state them: skin, age, hair, light."""
 
 
-def sample_pixels(sample: Sample) -> NDArray[np.uint8]:
-    """Read the picture of a sample, upright RGB (H, W, 3) uint8; renders are laid over grey.
+def sample_pixels(
+    sample: Sample, *, behind: Callable[[int, int], NDArray[Any]] | None = None
+) -> NDArray[np.uint8]:
+    """Read the picture of a sample, upright RGB (H, W, 3) uint8.
+
+    Args:
+        sample: of any reader.
+        behind: gives what lies behind renders of some height and width, (H, W, 3), 0 to 255; grey where None.
 
     Raises:
         PictureError: the file cannot be read.
@@ -83,7 +89,8 @@ def sample_pixels(sample: Sample) -> NDArray[np.uint8]:
     if stored.shape[2] == 3:
         return stored
     cover = stored[..., 3:].astype(np.float64) / 255
-    return np.rint(stored[..., :3] * cover + GREY * (1 - cover)).astype(np.uint8)
+    back = GREY if behind is None else behind(*stored.shape[:2])
+    return np.rint(stored[..., :3] * cover + back * (1 - cover)).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ from facing.evaluation.reliability import COVERAGES, reliability_bins, reliabili
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from facing.evaluation.errors import PoseErrors
 
+NOTHING = "no stated errors to compare with full rotations"
 BLUE, GREY, DARK = "#1971c2", "#868e96", "#212529"
 
 
@@ -28,9 +30,10 @@ def reliability_figure(errors: PoseErrors, *, title: str) -> Figure:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    stated, true = errors.stated, errors.by_name.get("geodesic_mean")
-    if stated is None or true is None or not len(true):
-        return empty_figure(title, "no stated errors to compare with full rotations")
+    pairs = _stated_and_true(errors)
+    if pairs is None:
+        return empty_figure(title, NOTHING)
+    stated, true = pairs
     bins = reliability_bins(stated, true)
     ends = [
         metrics.bootstrap_interval(true[group]) or (mean, mean)
@@ -85,9 +88,10 @@ def risk_figure(errors: PoseErrors, *, title: str) -> Figure:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    stated, true = errors.stated, errors.by_name.get("geodesic_mean")
-    if stated is None or true is None or not len(true):
-        return empty_figure(title, "no stated errors to compare with full rotations")
+    pairs = _stated_and_true(errors)
+    if pairs is None:
+        return empty_figure(title, NOTHING)
+    stated, true = pairs
     curve, best = risk_coverage(stated, true), risk_coverage(true, true)
     with style() as figure_class:
         figure = figure_class(figsize=(5.6, 3.6), layout="constrained")
@@ -108,3 +112,8 @@ def risk_figure(errors: PoseErrors, *, title: str) -> Figure:
         plot.legend(loc="lower right")
         plot.set_title(f"{title}: area {curve.area_deg:.2f}, by true error {best.area_deg:.2f} degrees")
     return figure
+
+
+def _stated_and_true(errors: PoseErrors) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    stated, true = errors.stated, errors.by_name.get("geodesic_mean")
+    return None if stated is None or true is None or not len(true) else (stated, true)

@@ -14,6 +14,7 @@ from facing.evaluation.classes import MISSED
 from facing.evaluation.drawn import worst_sheet
 from facing.evaluation.errors import pose_errors
 from facing.evaluation.plots import error_figure, figure_bytes, histogram_figure
+from facing.evaluation.reliability_plots import reliability_figure, risk_figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -163,6 +164,8 @@ def _part(part: Part, *, worst: int) -> str:
     figures, errors = part.figures, pose_errors(part.run.outcomes)
     pieces = [f"<h2>{escape(part.name)}</h2>", _facts(part)]
     pieces += [_headlines(figures), _accuracy(figures)]
+    if figures["calibration"] is not None:
+        pieces.append(_stated(figures["calibration"]))
     for title, rows in (
         ("By |yaw|", figures["by_yaw"]),
         *((f"By {angle}", rows) for angle, rows in figures.get("by_range", {}).items()),
@@ -171,10 +174,10 @@ def _part(part: Part, *, worst: int) -> str:
     if figures["classes"]:
         pieces.append(_classes(figures["classes"]))
     if errors.rule:
-        for figure in (
-            histogram_figure(errors, title=part.name),
-            error_figure(errors, title=part.name),
-        ):
+        draw = [histogram_figure, error_figure]
+        if figures["calibration"] is not None:
+            draw += [reliability_figure, risk_figure]
+        for figure in (one(errors, title=part.name) for one in draw):
             pieces.append(f'<p><img alt="plot" src="{_data(figure_bytes(figure, ".svg"), "svg+xml")}"></p>')
     if figures.get("compat"):
         rows = [(name, _deg(value)) for name, value in figures["compat"].items()]
@@ -229,6 +232,18 @@ def _headlines(figures: Mapping[str, Any]) -> str:
                 (words, _deg(figures[name]), "" if ends is None else f"{ends[0]:.2f} to {ends[1]:.2f}")
             )
     return "<h3>Errors</h3>" + _table(("error", "mean", "95 % interval"), rows) if rows else ""
+
+
+def _stated(calibration: Mapping[str, Any]) -> str:
+    rows = [
+        (words, _deg(calibration[name]))
+        for name, words in (
+            ("stated_mean", "stated, mean"),
+            ("real_mean", "real, mean"),
+            ("ece_deg", "expected calibration error"),
+        )
+    ]
+    return "<h3>Errors that the model stated</h3>" + _table(("", "degrees"), rows)
 
 
 def _accuracy(figures: Mapping[str, Any]) -> str:

@@ -35,8 +35,11 @@ def table(figures: dict[str, Any], *, name: str, protocol: Protocol | None = Non
         classes = (f"{side} {_share(one['accuracy'])}" for side, one in figures["facing_by_class"].items())
         lines.append(_line("facing right", f"{_share(figures['facing_accuracy'])}  ({', '.join(classes)})"))
     if figures["calibration"] is not None:
-        said, was = figures["calibration"]["stated_mean"], figures["calibration"]["real_mean"]
-        lines.append(_line("stated / real error", f"{_deg(said)} / {_deg(was)}"))
+        stated = figures["calibration"]
+        text = f"{_deg(stated['stated_mean'])} / {_deg(stated['real_mean'])}"
+        lines.append(
+            _line("stated / real error", f"{text}, expected calibration error {_deg(stated['ece_deg'])}")
+        )
     if figures["detector"] is not None and figures["detector"]["recall"] is not None:
         found = figures["detector"]
         text = f"{_share(found['recall'])} at overlap 0.4, {_share(found['recall_middle'])} by middle"

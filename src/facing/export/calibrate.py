@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +26,8 @@ from facing.shards import read_shard
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -266,7 +266,7 @@ def _read_head(
     backgrounds: Sequence[NDArray[np.uint8]],
 ) -> list[tuple[float, float]]:
     """Give spread and error of a head as it is, then of each of its shifts."""
-    picture = _pixels(sample, rng, backgrounds=backgrounds)
+    picture = sample_pixels(sample, behind=_behind(rng, backgrounds))
     box = labelled_box(head, picture)
     views = [View(picture, box), *(shifted(picture, box, rng) for _ in range(draws))]
     told = estimator.batch([view.pixels for view in views], boxes=[[view.box] for view in views])
@@ -276,25 +276,19 @@ def _read_head(
     return list(zip(spreads, errors.tolist(), strict=True))
 
 
-def _pixels(
-    sample: Sample, rng: np.random.Generator, *, backgrounds: Sequence[NDArray[np.uint8]]
-) -> NDArray[np.uint8]:
-    """Read a picture (H, W, 3); renders are laid over a drawn background or a plain colour."""
-    if isinstance(sample.picture, Path):
-        return sample_pixels(sample)
-    try:
-        stored = sample.picture.pixels()
-    except OSError as error:
-        raise DataError(f"{sample.key} cannot be decoded ({error}); write its file again") from error
-    if stored.shape[2] == 3:
-        return stored
-    height, width = stored.shape[:2]
-    behind: NDArray[Any] = np.broadcast_to(rng.uniform(0, 255, size=3), (height, width, 3))
-    if backgrounds:
+def _behind(
+    rng: np.random.Generator, backgrounds: Sequence[NDArray[np.uint8]]
+) -> Callable[[int, int], NDArray[Any]]:
+    """Give what draws a background, or a plain colour, to lay a render over."""
+
+    def draw(height: int, width: int) -> NDArray[Any]:
+        plain = rng.uniform(0, 255, size=3)
+        if not backgrounds:
+            return np.broadcast_to(plain, (height, width, 3))
         chosen = Image.fromarray(backgrounds[int(rng.integers(len(backgrounds)))])
-        behind = np.asarray(chosen.resize((width, height)), dtype=np.float64)
-    coverage = stored[..., 3:] / 255.0
-    return np.rint(stored[..., :3] * coverage + behind * (1 - coverage)).astype(np.uint8)
+        return np.asarray(chosen.resize((width, height)))
+
+    return draw
 
 
 def _joined(parts: Sequence[Readings]) -> Readings:

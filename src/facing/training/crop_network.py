@@ -1,4 +1,4 @@
-"""The network of every task that learns from head crops: built from a recipe, and where it starts."""
+"""What tasks that learn from head crops share: the network, where it starts, what lies behind heads."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from facing.models.contracts import check_side
 from facing.models.network import PoseNetwork
+from facing.training.data import open_backgrounds
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import nn
+
+    from facing.training.pictures import Pictures
 
 
 def build_network(recipe: Any) -> nn.Module:
@@ -26,3 +31,8 @@ def start_pretrained(network: nn.Module, recipe: Any) -> str:
     """Load ImageNet weights where the recipe asks for them, and say so in a sentence; empty otherwise."""
     assert isinstance(network, PoseNetwork)
     return network.load_pretrained() if recipe.model.pretrained else ""
+
+
+def backgrounds_of(recipe: Any, data: Path) -> Pictures | None:
+    """Open the backgrounds of a recipe, (N, 3, H, W); None where it names none or its folder holds none."""
+    return open_backgrounds(data / recipe.background) if recipe.background else None

@@ -15,6 +15,7 @@ from facing.losses.heatmap import centre_targets, heatmap_loss
 from facing.models.detection import CELL, DetectorSpec, HeadDetector, cell_boxes
 from facing.models.settings import Section
 from facing.training.recipe import DataSettings, Recipe
+from facing.training.rows import evenly
 from facing.training.scene_augment import SceneAugmentSettings, scene_batch
 from facing.training.scene_data import open_scenes
 from facing.training.task import Batch, Source, Task, Validation
@@ -136,7 +137,7 @@ def _validation(recipe: DetectionRecipe, data: Path) -> Validation:
     if entry is None:
         return lambda _: {}
     scenes = open_scenes([data / entry.path])
-    rows = np.unique(np.linspace(0, len(scenes) - 1, min(len(scenes), VALIDATION_PICTURES)).astype(np.int64))
+    rows = evenly(len(scenes), most=VALIDATION_PICTURES)
     batch = scene_batch(
         scenes.pictures.take(rows),
         boxes=scenes.boxes[rows],

@@ -19,11 +19,12 @@ from facing.models.heads.orientation import NO_CLASS, OrientationSettings
 from facing.models.settings import ModelSettings, Section
 from facing.training.augment import crop_batch
 from facing.training.augmentation import AugmentationSettings, load_augmentation
-from facing.training.crop_network import build_network, start_pretrained
-from facing.training.data import open_backgrounds, open_heads
+from facing.training.crop_network import backgrounds_of, build_network, start_pretrained
+from facing.training.data import open_heads
 from facing.training.prepare import head_folders
 from facing.training.recipe import Recipe
-from facing.training.sampling import SamplingSettings, draw_chances, held_out, over_limit, tell_left_out
+from facing.training.rows import DrawnRows, evenly
+from facing.training.sampling import SamplingSettings, held_out, over_limit, tell_left_out
 from facing.training.task import Batch, Task, Validation
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class _Source:
     def __init__(self, recipe: OrientationRecipe, data: Path) -> None:
         self.recipe = recipe
         self.heads = _open(recipe, recipe.data, data)
-        self.backgrounds = _backgrounds(recipe, data)
+        self.backgrounds = backgrounds_of(recipe, data)
         usable = self.heads.number != BETWEEN
         if recipe.validation is None:
             usable &= ~held_out(self.heads.labels.identity, share=recipe.validation_share)
@@ -209,31 +210,23 @@ class _Source:
                 f"{data}: no head of the recipe's data is in the class {recipe.labels[absent[0]]!r}; "
                 "add heads of it, or name a validation set of its own"
             )
-        chances = draw_chances(
-            self.heads.labels,
-            np.where(usable, self.heads.folders, -1),
-            weights=[entry.weight for entry in recipe.data],
-            sampling=recipe.sampling,
-        )
-        self.upto = np.cumsum(chances)
-        self.count = int(usable.sum())
+        self.rows = DrawnRows(self.heads.labels, self.heads.folders, usable, recipe=recipe)
 
     def __len__(self) -> int:
         """Give how many heads one pass over the data holds."""
-        return self.count
+        return len(self.rows)
 
     def __call__(self, step: int) -> Batch:
         """Make batch number `step`."""
-        recipe, optim = self.recipe, self.recipe.optim
-        rng = np.random.default_rng((recipe.seed, step))
-        rows = np.searchsorted(self.upto, rng.random(optim.batch) * self.upto[-1], side="right")
+        recipe = self.recipe
+        rows, rng, progress = self.rows.draw(step)
         return self.heads.batch(
             rows,
             rng,
             recipe=recipe,
             backgrounds=self.backgrounds,
             augment=recipe.augment,
-            progress=step / optim.steps,
+            progress=progress,
         )
 
 
@@ -254,15 +247,11 @@ def _validation(recipe: OrientationRecipe, data: Path) -> Validation:
     found = np.flatnonzero(usable)
     if len(found) == 0:
         raise DataError(f"{data}: no head to validate on is in a class; name another set")
-    # Evenly over the shards, so that every identity and light has its share.
-    rows = found[
-        np.unique(np.linspace(0, len(found) - 1, min(len(found), VALIDATION_PICTURES)).astype(np.int64))
-    ]
     batch = heads.batch(
-        rows,
+        found[evenly(len(found), most=VALIDATION_PICTURES)],
         np.random.default_rng(recipe.seed),
         recipe=recipe,
-        backgrounds=_backgrounds(recipe, data),
+        backgrounds=backgrounds_of(recipe, data),
         augment=None,
     )
     return lambda network: validate_orientation(network, batch, labels=recipe.labels)
@@ -292,10 +281,6 @@ def validate_orientation(network: nn.Module, batch: Batch, *, labels: Sequence[s
         if bool(own.any()):
             figures[f"wrong_{name}"] = float(wrong[own].float().mean())
     return figures
-
-
-def _backgrounds(recipe: OrientationRecipe, data: Path) -> Pictures | None:
-    return open_backgrounds(data / recipe.background) if recipe.background else None
 
 
 TASK = Task(

@@ -17,13 +17,13 @@ from facing.models.contracts import load_head
 from facing.models.settings import HeadSettings, ModelSettings, Section
 from facing.training.augment import crop_batch
 from facing.training.augmentation import AugmentationSettings, load_augmentation
-from facing.training.crop_network import build_network, start_pretrained
-from facing.training.data import open_backgrounds, open_heads
+from facing.training.crop_network import backgrounds_of, build_network, start_pretrained
+from facing.training.data import open_heads
 from facing.training.prepare import head_folders
 from facing.training.recipe import Recipe
+from facing.training.rows import DrawnRows, evenly
 from facing.training.sampling import (
     SamplingSettings,
-    draw_chances,
     held_out,
     over_limit,
     stated,
@@ -107,29 +107,23 @@ class _Heads:
     def __init__(self, recipe: PoseRecipe, data: Path) -> None:
         self.recipe = recipe
         self.pictures, self.labels, folders = _open(recipe, recipe.data, data)
-        self.backgrounds = _backgrounds(recipe, data)
+        self.backgrounds = backgrounds_of(recipe, data)
         usable = _usable(recipe, self.labels, folders, recipe.data)
         if recipe.validation is None and recipe.validation_share > 0:
             usable &= ~held_out(self.labels.identity, share=recipe.validation_share)
         if not usable.any():
             needed = in_words(needed_angles(recipe))
             raise DataError(f"{data}: no head of the recipe's data states {needed}; choose other sets")
-        weights = [entry.weight for entry in recipe.data]
-        chances = draw_chances(
-            self.labels, np.where(usable, folders, -1), weights=weights, sampling=recipe.sampling
-        )
-        self.upto = np.cumsum(chances)
-        self.count = int(usable.sum())
+        self.rows = DrawnRows(self.labels, folders, usable, recipe=recipe)
 
     def __len__(self) -> int:
         """Give how many heads one pass over the data holds."""
-        return self.count
+        return len(self.rows)
 
     def __call__(self, step: int) -> Batch:
         """Make batch number `step`."""
-        recipe, optim = self.recipe, self.recipe.optim
-        rng = np.random.default_rng((recipe.seed, step))
-        rows = np.searchsorted(self.upto, rng.random(optim.batch) * self.upto[-1], side="right")
+        recipe = self.recipe
+        rows, rng, progress = self.rows.draw(step)
         return crop_batch(
             self.pictures.take(rows),
             self.labels.take(rows),
@@ -138,7 +132,7 @@ class _Heads:
             scale=recipe.crop.scale,
             backgrounds=self.backgrounds,
             augment=recipe.augment,
-            progress=step / optim.steps,
+            progress=progress,
         )
 
 
@@ -198,20 +192,17 @@ def _validation(recipe: PoseRecipe, data: Path) -> Validation:
     if recipe.validation is None:
         usable &= held_out(labels.identity, share=share)
     found = np.flatnonzero(usable)
-    # Evenly over the shards, so that every identity and light has its share.
-    rows = found[
-        np.unique(np.linspace(0, len(found) - 1, min(len(found), VALIDATION_PICTURES)).astype(np.int64))
-    ]
-    if len(rows) == 0:
+    if len(found) == 0:
         needed = in_words(needed_angles(recipe))
         raise DataError(f"{data}: no head to validate on states {needed}; name another set")
+    rows = found[evenly(len(found), most=VALIDATION_PICTURES)]
     batch = crop_batch(
         pictures.take(rows),
         labels.take(rows),
         np.random.default_rng(recipe.seed),
         side=recipe.crop.side,
         scale=recipe.crop.scale,
-        backgrounds=_backgrounds(recipe, data),
+        backgrounds=backgrounds_of(recipe, data),
         augment=None,
     )
     return lambda network: validate_pose(network, batch)
@@ -238,10 +229,6 @@ def validate_pose(network: nn.Module, batch: Batch) -> dict[str, float]:
         "above90_deg": away >= 90,
     }
     return {name: float(angle[mask].mean()) for name, mask in ranges.items() if bool(mask.any())}
-
-
-def _backgrounds(recipe: PoseRecipe, data: Path) -> Pictures | None:
-    return open_backgrounds(data / recipe.background) if recipe.background else None
 
 
 TASK = Task(
