@@ -19,6 +19,7 @@ from facing.export.card_file import write_model
 from facing.export.detection import detector_graph
 from facing.export.int8 import _spread, calibration_inputs, differences, open_model, quantise
 from facing.export.onnx import export_pose, pose_card
+from facing.models.describe_graph import describe_graph
 from facing.models.detection import HeadDetector
 from facing.picture import load_picture
 from facing.runtime.card import Card, Detection
@@ -129,6 +130,13 @@ def test_body_is_in_bytes_while_first_layer_and_head_stay_float(small):
     for node in graph.node:
         if node.op_type == "Gemm":
             assert arrays[node.input[1]].data_type == TensorProto.FLOAT
+
+
+def test_the_layers_cost_what_those_of_the_float_file_cost(plain, small):
+    before, after = (describe_graph(path, open_model(path).card) for path in (plain, small[0]))
+    assert after.multiply_adds == before.multiply_adds > 0
+    assert after.parameters == before.parameters > 0
+    assert [layer.path for layer in after.layers] == [layer.path for layer in before.layers]
 
 
 def test_the_card_stays_whole(plain, small):

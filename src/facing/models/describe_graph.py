@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from facing.runtime.card import Card
 
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+DEQUANTIZE = "DequantizeLinear"
 WRAPPER = "network."
 """How the weights of a network begin that reads every picture and its mirror image."""
 MIRRORED = "the graph reads every picture and its mirror image, so its multiply-adds count twice"
@@ -45,14 +46,18 @@ def describe_graph(path: Path, card: Card) -> Description:
     except Exception as error:  # protobuf raises its own kinds
         raise ModelError(f"{path} cannot be read ({error}); export it again") from error
     arrays = {array.name: array for array in graph.initializer}
-    # Weights stored as halves are widened by a Cast before they are used.
+    # Weights stored as halves or bytes are widened before they are used.
     widened = {
         node.output[0]: arrays[node.input[0]]
         for node in graph.node
-        if node.op_type == "Cast" and node.input[0] in arrays
+        if node.op_type in ("Cast", DEQUANTIZE) and node.input[0] in arrays
     }
     weights = {**arrays, **widened}
-    used = [node for node in graph.node if node.output[0] not in widened]
+    used = [
+        node
+        for node in graph.node
+        if node.output[0] not in widened and node.op_type not in (DEQUANTIZE, "QuantizeLinear")
+    ]
     values = {name for node in used if node.op_type in WEIGHTED for name in (node.input[0], node.output[0])}
     size = _size(card)
     results = _run(path, size=size, further=sorted(values - set(weights) - {"picture"}))
@@ -136,4 +141,4 @@ def _multiply_adds(
 
 def _path(name: str) -> str:
     """Give the module of a weight's name, as torch's exporter made it."""
-    return name.removeprefix(WRAPPER).removesuffix(".weight")
+    return name.removeprefix(WRAPPER).removesuffix(f"_{DEQUANTIZE}_Output").removesuffix(".weight")
