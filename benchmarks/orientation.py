@@ -109,7 +109,11 @@ def main() -> None:
             [*SHORT, "optim.crops=48000", "optim.epoch_crops=12000", "optim.lr=4e-3", "augment.start=0.1"],
             None,
         ),
-        "orientation-resnet18": ([*SHORT, "optim.crops=16000", "optim.epoch_crops=8000"], None),
+        # Smaller crops, so that a bench sees enough of them.
+        "orientation-resnet18": (
+            [*SHORT, "crop.side=80", "optim.batch=128", "optim.crops=96000", "optim.epoch_crops=16000"],
+            None,
+        ),
     }
     rows = [{"model": "small", **measure(PoseEstimator(detector=None, threads=1), **_where(args))}]
     print(rows[0], flush=True)
