@@ -79,7 +79,8 @@ def test_scenes_of_two_sizes_are_refused(tmp_path):
         open_scenes([tmp_path])
 
 
-def test_boxes_move_with_their_pixels():
+@pytest.mark.parametrize("turn", [0.0, 1.0])
+def test_boxes_move_with_their_pixels(turn):
     N = 40
     pictures = np.repeat(one_scene().transpose(2, 0, 1)[None], N, axis=0)
     boxes = np.zeros((N, 3, 4), np.float32)
@@ -89,7 +90,7 @@ def test_boxes_move_with_their_pixels():
         boxes=boxes,
         ignore=np.zeros((N, 1, 4), np.float32),
         rng=np.random.default_rng(1),
-        augment=SceneAugmentSettings(zoom=1.0, **PLAIN),
+        augment=SceneAugmentSettings(zoom=1.0, turn=turn, **PLAIN),
     )
     counted = 0
     for picture, found in zip(batch["picture"].numpy(), batch["boxes"].numpy(), strict=True):

@@ -31,8 +31,8 @@ class SceneAugmentSettings(PixelSettings):
     Scenes went through a random camera already; this adds what differs from pass to pass. `zoom` is the
     chance that scale, place and, a little, proportions change. `portrait` is the chance that one head is
     brought close until its side is `portrait_low` to `portrait_high` of the picture's: scenes seldom show a
-    head that fills the frame, portraits always do. Small heads would not outlive
-    `low_resolution`; `zoom` stands in.
+    head that fills the frame, portraits always do. `turn` is the chance of one to
+    three quarter turns. Small heads would not outlive `low_resolution`; `zoom` stands in.
     """
 
     zoom: float = Field(default=0.7, ge=0, le=1)
@@ -43,6 +43,7 @@ class SceneAugmentSettings(PixelSettings):
     portrait_low: float = Field(default=0.4, gt=0)
     portrait_high: float = Field(default=1.15, gt=0)
     mirror: float = Field(default=0.5, ge=0, le=1)
+    turn: float = Field(default=0.0, ge=0, le=1)
     low_resolution: float = Field(default=0.0, ge=0, le=1)
 
 
@@ -80,7 +81,20 @@ def scene_batch(
     moved, doubtful = _move_boxes(boxes, views, side=side)
     left_out, _ = _move_boxes(ignore, views, side=side, keep_all=True)
     left_out = np.concatenate([left_out, doubtful], axis=1)
+    for row in np.flatnonzero(rng.random(N) < augment.turn):
+        quarters = int(rng.integers(1, 4))
+        out[row] = torch.rot90(out[row], quarters, (0, 1))
+        for found in (moved[row], left_out[row]):
+            _turn_boxes(found, quarters=quarters, side=side)
     return {"picture": out, "boxes": torch.from_numpy(moved), "ignore": torch.from_numpy(left_out)}
+
+
+def _turn_boxes(boxes: NDArray[np.float32], *, quarters: int, side: int) -> None:
+    """Turn boxes (M, 4) anticlockwise with their square picture, in place; empty rows stay empty."""
+    real = (boxes[:, 2:] > boxes[:, :2]).all(1)
+    for _ in range(quarters):
+        x0, y0, x1, y1 = boxes[real].T
+        boxes[real] = np.stack([y0, side - x1, y1, side - x0], axis=1)
 
 
 def _draw_views(
