@@ -2,8 +2,8 @@
 
     python benchmarks/accuracy.py --data ../shared/data --renders data/held_out --empty photos/no_people
 
-The sets are for evaluation only; nothing is chosen on them. The detector is asked again with pictures turned in
-the plane, and with photographs that show nobody.
+The sets are for evaluation only; nothing is chosen on them. The detector also sees pictures in quarter turns,
+and photographs that show nobody.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ KEPT = [
 
 
 def turned(detector: Detector, folders: list[tuple[str, Path]], *, quarters: int) -> dict[str, float]:
-    """Measure recall at overlap 0.4 and further boxes a picture on pictures in quarter turns anticlockwise."""
+    """Measure recall at overlap 0.4 and further boxes a picture on pictures in quarter turns."""
     labelled, detected = [], []
     for name, folder in folders:
         for sample in load_reader(name).samples(folder):

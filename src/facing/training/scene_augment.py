@@ -31,8 +31,8 @@ class SceneAugmentSettings(PixelSettings):
     Scenes went through a random camera already; this adds what differs from pass to pass. `zoom` is the
     chance that scale, place and, a little, proportions change. `portrait` is the chance that one head is
     brought close until its side is `portrait_low` to `portrait_high` of the picture's: scenes seldom show a
-    head that fills the frame, portraits always do. `turn` is the chance of one to
-    three quarter turns. Small heads would not outlive `low_resolution`; `zoom` stands in.
+    head that fills the frame, portraits always do. `turn` is the chance of one to three
+    quarter turns. Small heads would not outlive `low_resolution`; `zoom` stands in.
     """
 
     zoom: float = Field(default=0.7, ge=0, le=1)
