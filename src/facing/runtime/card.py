@@ -35,8 +35,8 @@ class Detection:
         long_side: longer side to which a picture is scaled unless the user says otherwise, pixels.
         score_threshold: boxes below are dropped, 0 to 1.
         overlap_limit: of two boxes that overlap more, the better one stays, 0 to 1.
-        near_long_side: longer side of a second, smaller look that finds heads which fill the picture; 0 for
-            one look only.
+        near_long_side: longer side of a smaller look where the first is sure of nothing, for heads that fill
+            the picture; 0 for none.
         near_score_threshold: as `score_threshold`, for boxes of that look; None for the same.
         close_long_side: longer side of a further, larger look at pictures in which small heads show; 0 for
             none.

@@ -32,9 +32,10 @@ __all__ = [
 ]
 
 MOST = 1000  # boxes of one picture that are looked at, best first
-# Heads from this share of the picture's longer side on count from the near look too; where both looks find
-# one, suppression keeps the better box.
+# A look at a smaller scale, for heads that fill the frame, is taken where the first is sure of nothing. Always taken
+# it found one more of 1,190 heads on the development photographs, and four more boxes that are none.
 NEAR_FROM = 0.3
+"""Share of the picture's longer side from which on its boxes count."""
 # A close look is worth its time where the first one saw, however vaguely, heads that are small on its input.
 SMALL_PX, HINT = 24.0, 0.5
 """Longer side, pixels of the input; share of the threshold from which a box is a hint."""
@@ -100,7 +101,7 @@ class HeadDetector:
             small = _longer_sides(own) * self.long_side / side < CLOSE_TO_PX
             looks.append(_those(own, values, small & (values >= self._close_threshold)))
         near = min(detection.near_long_side, self.long_side)
-        if near:
+        if near and not (scores >= self.threshold).any():
             own, values = self._look(picture, long_side=near)
             fills = _longer_sides(own) >= NEAR_FROM * side
             looks.append(_those(own, values, fills & (values >= self._near_threshold)))
