@@ -32,8 +32,8 @@ __all__ = [
 ]
 
 MOST = 1000  # boxes of one picture that are looked at, best first
-# A look at a smaller scale, for heads that fill the frame, is taken where the first is sure of nothing. Always taken
-# it found one more of 1,190 heads on the development photographs, and four more boxes that are none.
+# A look at a smaller scale, for heads that fill the frame, is taken where the first is sure of nothing. Taken
+# always, it found one more of 1,190 heads on the development photographs, and four more boxes that are none.
 NEAR_FROM = 0.3
 """Share of the picture's longer side from which on its boxes count."""
 # A close look is worth its time where the first one saw, however vaguely, heads that are small on its input.
