@@ -148,6 +148,7 @@ def test_the_card_stays_whole(plain, small):
     assert after.notes.startswith("Made up. Convolutions in int8")
     assert "20 pictures of csv" in after.notes
     assert after.measured["float"] == before.measured
+    assert after.measured["mirror_average"] is before.measured["mirror_average"]
     assert after.measured["aflw2000"] == {"mae": 4.0}
     told = after.measured["int8"]
     assert told["pictures"] == 20

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     Answers = list[dict[str, NDArray[np.float32]]]
 
 SUFFIX = "-int8"
+MIRRORED = "mirror_average"
 BATCH = 8
 LEAST = 8
 """Pictures below which the ranges of activations are chance."""
@@ -159,8 +160,10 @@ def quantise(
             "mb": round(unmeasured.stat().st_size / 1e6, 3),
             **differences(before, open_model(unmeasured), inputs=inputs),
         }
+    # What the graph does to its input stays where readers of a card look for it.
+    stays = {name: value for name, value in before.card.measured.items() if name == MIRRORED}
     card = dataclasses.replace(
-        card, measured={**(measured or {}), "float": before.card.measured, "int8": figures}
+        card, measured={**(measured or {}), **stays, "float": before.card.measured, "int8": figures}
     )
     write_model(quantised, card, out)
     return card
