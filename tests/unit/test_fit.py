@@ -270,6 +270,20 @@ def test_start_says_what_did_not_match(tmp_path):
         start_from(ours, tmp_path / "none.safetensors")
 
 
+@pytest.mark.parametrize(("seed", "warned"), [(7, True), (8, False)])
+def test_a_start_with_the_same_seed_is_told_that_batches_come_again(seed, warned, tmp_path):
+    fit(toy_recipe(seed=7), data=tmp_path, out=tmp_path / "first")
+    lines = []
+    fit(
+        toy_recipe(seed=seed),
+        data=tmp_path,
+        out=tmp_path / "second",
+        init=tmp_path / "first",
+        report=lines.append,
+    )
+    assert any("add --set seed=8" in line for line in lines) == warned
+
+
 def test_tensorboard_holds_the_figures(tmp_path):
     events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     fit(toy_recipe(), data=tmp_path, out=tmp_path / "run", tensorboard=True)

@@ -129,6 +129,18 @@ class Start:
         return "\n".join(lines)
 
 
+def repeats(recipe: Recipe, path: Path) -> str:
+    """Say in a sentence that a training would draw what the weights it starts from have seen; else empty.
+
+    Batch k depends on seed, data and k alone: with the seed of its start, a training goes over the same
+    crops in the same order with the same augmentation, and learns them by heart (docs/log.md).
+    """
+    if load_checkpoint(path).recipe.get("seed") != recipe.seed:
+        return ""
+    seed = recipe.seed
+    return f"{path} was trained with seed {seed} too and has seen these batches; add --set seed={seed + 1}"
+
+
 def start_from(network: nn.Module, path: Path) -> Start:
     """Load the weights of a file wherever names and shapes agree.
 
