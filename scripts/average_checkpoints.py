@@ -1,0 +1,39 @@
+"""Write the weighted mean of several trained networks of one recipe's shape as a checkpoint.
+
+Networks that went different ways from one start often lie around a better one (Wortsman et al. 2022).
+
+Run: python scripts/average_checkpoints.py OUT RUN=WEIGHT RUN=WEIGHT ...
+OUT is a run folder with the recipe of the first run.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from facing.training.checkpoint import BEST, load_checkpoint, save_checkpoint
+
+
+def main() -> None:
+    """Read, average, write."""
+    out, *given = sys.argv[1:]
+    runs = [(Path(run), float(weight)) for run, _, weight in (word.rpartition("=") for word in given)]
+    networks = [(load_checkpoint(run), weight) for run, weight in runs]
+    first, total = networks[0][0], sum(weight for _, weight in networks)
+    means = dict(first.weights)
+    for name, value in first.weights.items():
+        if value.is_floating_point():
+            parts = torch.stack([network.weights[name].double() * weight for network, weight in networks])
+            means[name] = (parts.sum(0) / total).to(value.dtype)
+    Path(out).mkdir(parents=True, exist_ok=True)
+    save_checkpoint(Path(out) / BEST, replace(first, weights=means, figures={}, raw={}, optim={}))
+    shutil.copy(runs[0][0] / "recipe.json", Path(out) / "recipe.json")
+    print(Path(out) / BEST)
+
+
+if __name__ == "__main__":
+    main()
