@@ -36,7 +36,7 @@ class DrawnRows:
         )
         self._upto = np.cumsum(chances)
         self._count = int(usable.sum())
-        self._seed, self._batch, self._steps = recipe.seed, recipe.optim.batch, recipe.optim.steps
+        self._seed, self._optim = recipe.seed, recipe.optim
 
     def __len__(self) -> int:
         return self._count
@@ -44,8 +44,8 @@ class DrawnRows:
     def draw(self, step: int) -> tuple[NDArray[np.int64], np.random.Generator, float]:
         """Give the rows of batch number `step`, the chance for its pictures, and the share that is done."""
         rng = np.random.default_rng((self._seed, step))
-        rows = np.searchsorted(self._upto, rng.random(self._batch) * self._upto[-1], side="right")
-        return rows, rng, step / self._steps
+        rows = np.searchsorted(self._upto, rng.random(self._optim.batch) * self._upto[-1], side="right")
+        return rows, rng, step / self._optim.steps
 
 
 def evenly(count: int, *, most: int) -> NDArray[np.int64]:
