@@ -16,7 +16,7 @@ from facing.models.describe_graph import describe_graph
 from facing.models.network import PoseNetwork
 from facing.models.settings import ModelSettings
 from facing.runtime.card import Card
-from facing.runtime.session import open_onnx
+from facing.runtime.session import Session, open_onnx
 from facing.runtime.weights import weights_path
 from facing.training.describe import describe_recipe
 from facing.training.recipe import load_recipe
@@ -148,7 +148,8 @@ def test_shipped_names_are_weights_unless_a_recipe_is_asked_for(capsys):
     assert run("heads") == 0
     text = capsys.readouterr().out
     assert f"file: {weights_path('heads').name}" in text
-    assert "M at 320 x 320" in text
+    side = Session(weights_path("heads"), kind="heads").card.detection.long_side
+    assert f"M at {side} x {side}" in text
 
 
 @pytest.mark.parametrize(
