@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import time
@@ -62,6 +63,16 @@ def test_renderers_side_by_side_do_not_disturb_each_other(renderer):
     stand_in(other, 4)
     assert [sample.encoded for sample in stand_in(renderer, 3)] == alone
     assert stand_in(other, 4)[0].pixels().shape == (48, 48, 4)
+
+
+def test_a_renderer_that_is_thrown_away_takes_nothing_from_another(renderer):
+    alone = [sample.encoded for sample in stand_in(renderer, 3)]
+    other = Renderer(side=96)
+    stand_in(other, 4)
+    with renderer._ctx:  # as while it draws
+        del other
+        gc.collect()
+    assert [sample.encoded for sample in stand_in(renderer, 3)] == alone
 
 
 def test_box_encloses_the_drawn_head_and_landmarks_lie_in_it(renderer):

@@ -65,7 +65,9 @@ class Renderer:
                 f"no off-screen OpenGL 3.3 context ({error}); install a driver, "
                 "on Debian: apt-get install libegl1 libgl1-mesa-dri"
             ) from error
-        self._ctx.gc_mode = "auto"  # buffers of views gone by are freed with their Python objects
+        # What is gone by is freed in `load`, while its own context is current: OpenGL knows objects by numbers,
+        # and the garbage collector would free those of another renderer that happen to be the same.
+        self._ctx.gc_mode = "context_gc"
         self.side = side
         self._drawn = round(side * _SUPERSAMPLE)
         self._pack = pack
@@ -96,9 +98,8 @@ class Renderer:
             self._load(figure)
 
     def _load(self, figure: Figure) -> None:
-        for _, vao, shadow in self._loaded:
-            vao.release()
-            shadow.release()
+        self._loaded = []
+        self._ctx.gc()
         seen = (part for part in figure.parts if part.visible is None or part.visible.any())
         self._loaded = sorted(((part, *self._upload(part)) for part in seen), key=_layer)
         self._figure = figure
