@@ -65,7 +65,7 @@ class Renderer:
                 f"no off-screen OpenGL 3.3 context ({error}); install a driver, "
                 "on Debian: apt-get install libegl1 libgl1-mesa-dri"
             ) from error
-        # What is gone by is freed in `load`, while its own context is current: OpenGL knows objects by numbers,
+        # What is gone by is freed in `load`, its own context being current: OpenGL knows things by numbers,
         # and the garbage collector would free those of another renderer that happen to be the same.
         self._ctx.gc_mode = "context_gc"
         self.side = side
