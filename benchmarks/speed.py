@@ -28,6 +28,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peers", type=Path, help="folder of the published networks; without it only ours")
     parser.add_argument("--model", default="small", help="our pose network: a name or a file")
     parser.add_argument("--detector", default="heads", help="our detector: a name or a file")
+    parser.add_argument(
+        "--yunet-side", type=int, default=FRAME[0], help="longer side of YuNet's pictures, pixels"
+    )
     parser.add_argument("--threads", type=int, default=1, help="threads of one network call")
     parser.add_argument("--repeats", type=int, default=50, help="timed runs of each system")
     parser.add_argument(
@@ -48,7 +51,9 @@ def systems(given: argparse.Namespace) -> list[System]:
     )
     if given.peers is None:
         return [ours]
-    yunet = load_detector("yunet", model_file=given.peers / YUNET, long_side=FRAME[0], threads=given.threads)
+    yunet = load_detector(
+        "yunet", model_file=given.peers / YUNET, long_side=given.yunet_side, threads=given.threads
+    )
     others = [
         System(
             name=peer.name,
