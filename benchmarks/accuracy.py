@@ -18,6 +18,7 @@ from facing.bench.machine import facts, save_result
 from facing.datasets.sample import LeftOut, load_reader, sample_pixels
 from facing.evaluation.detection_curve import detection_curve
 from facing.evaluation.run import evaluate_set
+from facing.geometry.boxes import quarter_turned
 from facing.picture import load_picture
 from facing.runtime.detector import load_detector
 from facing.runtime.estimator import PoseEstimator
@@ -72,8 +73,7 @@ def turned(detector: Detector, folders: list[tuple[str, Path]], *, quarters: int
             pixels = sample_pixels(sample)
             boxes = np.array([head.box for head in sample.heads], dtype=np.float64).reshape(-1, 4)
             for _ in range(quarters):
-                x0, y0, x1, y1 = boxes.T
-                boxes = np.stack([y0, pixels.shape[1] - x1, y1, pixels.shape[1] - x0], axis=1)
+                boxes = quarter_turned(boxes, width=pixels.shape[1])
                 pixels = np.ascontiguousarray(np.rot90(pixels))
             labelled.append(boxes)
             detected.append(tuple(detector.detect(pixels)))

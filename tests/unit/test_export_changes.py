@@ -12,23 +12,15 @@ from facing.runtime.session import Session
 from facing.training.checkpoint import Checkpoint, save_checkpoint
 from facing.training.recipe import recipe_from_dict
 from facing.training.task import load_task
-
-SIDE = 64
+from plain_pose import SETTINGS, SIDE
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run folder with weights of a class head that is far from undecided."""
-    settings = {
-        "schema": 1,
+    settings = SETTINGS | {
         "name": "changes-test",
-        "task": "pose",
-        "licence": "CC0-1.0",
-        "crop": {"side": SIDE},
-        "model": {"backbone": "compact", "variant": "nano"},
         "head": {"name": "vector_bins", "bins": 33},
-        "data": [{"path": "train"}],
-        "optim": {"lr": 1e-3, "crops": 1},
         "overrides": ["head.bins=33"],
     }
     recipe = recipe_from_dict(settings, where="test")

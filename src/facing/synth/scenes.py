@@ -14,6 +14,7 @@ from PIL import Image, ImageFilter
 
 from facing.errors import DataError
 from facing.geometry.azimuth import azimuth_deg
+from facing.geometry.boxes import quarter_turned
 from facing.shards import SCHEMA, ShardSample, encode, find_shards, write_shard
 from facing.synth.scene_backgrounds import draw_background, load_backgrounds
 from facing.synth.scene_camera import photograph
@@ -427,7 +428,7 @@ def _turned(scene: Scene, *, turns: int, size: int) -> Scene:
 
     def boxes(found: NDArray[np.float64]) -> NDArray[np.float64]:
         for _ in range(turns):
-            found = np.stack([found[:, 1], size - found[:, 2], found[:, 3], size - found[:, 0]], axis=1)
+            found = quarter_turned(found, width=size)
         return found
 
     pixels = np.ascontiguousarray(np.rot90(scene.pixels, turns))

@@ -26,7 +26,7 @@ from facing.training.optim import can_stand_still
 from facing.training.prepare import seen_data
 from facing.training.processes import Machines, started_by_others, train_in_processes
 from facing.training.progress import Bar
-from facing.training.resume import last_checkpoint, prepare_folder, repeats, start_from
+from facing.training.resume import last_checkpoint, prepare_folder, start_from
 from facing.training.run import Run, share_of
 from facing.training.task import load_task
 
@@ -172,7 +172,8 @@ def train(
     if last is None:
         sentences = [task.start(network, recipe)]
         if init is not None:
-            sentences += [start_from(network, init).text(init), repeats(recipe, init)]
+            start = start_from(network, init)
+            sentences += [start.text(init), start.repeats(init, seed=recipe.seed)]
         for sentence in filter(None, sentences):
             if rank == 0:
                 report(sentence)

@@ -107,12 +107,14 @@ class Start:
         missing: of the network, not in the file.
         reshaped: in both, with the shapes here and there.
         left: of the file, not in the network.
+        seed: of the training that wrote the file; None where it does not say.
     """
 
     taken: tuple[str, ...]
     missing: tuple[str, ...]
     reshaped: tuple[str, ...]
     left: tuple[str, ...]
+    seed: int | None = None
 
     def text(self, path: Path) -> str:
         """Say it, one line per kind of mismatch."""
@@ -128,17 +130,17 @@ class Start:
                 lines.append(f"  {title}: {len(names)}: {', '.join(names[:SHOWN])}{more}")
         return "\n".join(lines)
 
+    def repeats(self, path: Path, *, seed: int) -> str:
+        """Say in a sentence that a training would draw what its start has seen; empty where it would not.
 
-def repeats(recipe: Recipe, path: Path) -> str:
-    """Say in a sentence that a training would draw what the weights it starts from have seen; else empty.
-
-    Batch k depends on seed, data and k alone: with the seed of its start, a training goes over the same
-    crops in the same order with the same augmentation, and learns them by heart (docs/log.md).
-    """
-    if load_checkpoint(path).recipe.get("seed") != recipe.seed:
-        return ""
-    seed = recipe.seed
-    return f"{path} was trained with seed {seed} too and has seen these batches; add --set seed={seed + 1}"
+        Batch k depends on seed, data and k alone: with the seed of its start, a training goes over the same
+        crops in the same order with the same augmentation, and learns them by heart (docs/log.md).
+        """
+        if self.seed != seed:
+            return ""
+        return (
+            f"{path} was trained with seed {seed} too and has seen these batches; add --set seed={seed + 1}"
+        )
 
 
 def start_from(network: nn.Module, path: Path) -> Start:
@@ -148,7 +150,8 @@ def start_from(network: nn.Module, path: Path) -> Start:
         ModelError: there is no such checkpoint.
         RecipeError: nothing agrees.
     """
-    foreign = load_checkpoint(path).weights
+    checkpoint = load_checkpoint(path)
+    foreign = checkpoint.weights
     own = network.state_dict()
     taken = {
         name: foreign[name] for name in own if name in foreign and foreign[name].shape == own[name].shape
@@ -165,4 +168,5 @@ def start_from(network: nn.Module, path: Path) -> Start:
             if name in foreign and name not in taken
         ),
         left=tuple(sorted(foreign.keys() - own.keys())),
+        seed=checkpoint.recipe.get("seed"),
     )

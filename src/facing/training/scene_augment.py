@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from facing.geometry.boxes import quarter_turned
 from facing.training.develop import PixelSettings, develop
 from facing.training.warp import warp_pictures
 
@@ -85,16 +86,10 @@ def scene_batch(
         quarters = int(rng.integers(1, 4))
         out[row] = torch.rot90(out[row], quarters, (0, 1))
         for found in (moved[row], left_out[row]):
-            _turn_boxes(found, quarters=quarters, side=side)
+            real = (found[:, 2:] > found[:, :2]).all(1)  # empty rows stay empty
+            for _ in range(quarters):
+                found[real] = quarter_turned(found[real], width=side)
     return {"picture": out, "boxes": torch.from_numpy(moved), "ignore": torch.from_numpy(left_out)}
-
-
-def _turn_boxes(boxes: NDArray[np.float32], *, quarters: int, side: int) -> None:
-    """Turn boxes (M, 4) anticlockwise with their square picture, in place; empty rows stay empty."""
-    real = (boxes[:, 2:] > boxes[:, :2]).all(1)
-    for _ in range(quarters):
-        x0, y0, x1, y1 = boxes[real].T
-        boxes[real] = np.stack([y0, side - x1, y1, side - x0], axis=1)
 
 
 def _draw_views(
