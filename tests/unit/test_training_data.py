@@ -9,7 +9,7 @@ import pytest
 from facing.errors import DataError
 from facing.shards import ShardSample, encode, read_shard, write_shard
 from facing.training.data import open_backgrounds, open_heads
-from facing.training.pictures import EncodedPictures
+from facing.training.pictures import EncodedPictures, MappedPictures
 
 
 def sample(number, *, size=32, **changes):
@@ -91,10 +91,14 @@ def test_what_a_set_does_not_state_is_marked(tmp_path):
 def test_encoded_pictures_are_the_decoded_ones(tmp_path, monkeypatch):
     for shard in range(2):
         write_shard(tmp_path / f"heads-{shard}.tar", [sample(10 * shard + row) for row in range(3)])
-    decoded, labels, folders = open_heads([tmp_path])
     monkeypatch.setattr("facing.training.pictures.DISK_SHARE", 0.0)
     encoded, same, too = open_heads([tmp_path])
     assert isinstance(encoded, EncodedPictures)
+    monkeypatch.undo()
+    decoded, labels, folders = open_heads([tmp_path])
+    # What is decoded already takes no further disk.
+    monkeypatch.setattr("facing.training.pictures.DISK_SHARE", 0.0)
+    assert isinstance(open_heads([tmp_path])[0], MappedPictures)
     rows = np.array([5, 0, 3])
     np.testing.assert_array_equal(encoded.take(rows), decoded.take(rows))
     assert len(encoded) == len(decoded) == 6

@@ -53,12 +53,7 @@ def decoded(files: Sequence[Path], *, labels: Labels | None, planes: Planes) -> 
     Raises:
         DataError: a shard is broken, holds no samples or pictures of several sizes, or a label is wrong.
     """
-    stems = [path.parent / ".cache" / f"{path.stem}-{path.stat().st_size}-v{VERSION}" for path in files]
-    # Of a pair the pictures are renamed into place last, so they stand for both.
-    last = ".npz" if planes == "none" else ".npy"
-    missing = [
-        (path, stem) for path, stem in zip(files, stems, strict=True) if not stem.with_suffix(last).exists()
-    ]
+    missing = [(path, _stem(path)) for path in undecoded(files, planes=planes)]
     if len(missing) < DECODERS:
         for path, stem in missing:
             _decode(path, stem, labels, planes)
@@ -69,7 +64,18 @@ def decoded(files: Sequence[Path], *, labels: Labels | None, planes: Planes) -> 
                 jobs = [pool.submit(_decode, path, stem, labels, planes) for path, stem in missing]
             for job in jobs:
                 job.result()
-    return stems
+    return [_stem(path) for path in files]
+
+
+def undecoded(files: Sequence[Path], *, planes: Planes) -> list[Path]:
+    """Give the shards that `decoded` would have to decode."""
+    # Of a pair the pictures are renamed into place last, so they stand for both.
+    last = ".npz" if planes == "none" else ".npy"
+    return [path for path in files if not _stem(path).with_suffix(last).exists()]
+
+
+def _stem(path: Path) -> Path:
+    return path.parent / ".cache" / f"{path.stem}-{path.stat().st_size}-v{VERSION}"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facing.shards import find_shards
-from facing.training.cache import decoded, mapped, merged_labels
+from facing.training.cache import decoded, mapped, merged_labels, undecoded
 from facing.training.pictures import fits_on_disk, index_encoded
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def open_heads(folders: Sequence[Path]) -> tuple[Pictures, HeadLabels, NDArray[n
     files = [(number, path) for number, folder in enumerate(folders) for path in find_shards(folder)]
     paths = [path for _, path in files]
     encoded = index_encoded(paths)
-    keep = fits_on_disk(encoded)
+    keep = fits_on_disk(encoded, undecoded=undecoded(paths, planes="coverage"))
     stems = decoded(paths, labels=_label_arrays, planes="coverage" if keep else "none")
     pictures: Pictures = mapped(stems) if keep else encoded
     counts = np.bincount(encoded.where[:, 0], minlength=len(paths))

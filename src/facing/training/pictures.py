@@ -142,9 +142,10 @@ def index_encoded(files: Sequence[Path]) -> EncodedPictures:
     return EncodedPictures(tuple(files), np.array(where, np.int64), (4, height, width))
 
 
-def fits_on_disk(found: EncodedPictures) -> bool:
-    """Whether the decoded pictures leave most of the free disk alone."""
-    needed = len(found) * int(np.prod(found.shape))
+def fits_on_disk(found: EncodedPictures, *, undecoded: Sequence[Path]) -> bool:
+    """Whether the pictures of shards that are not decoded yet would leave most of the free disk alone."""
+    still = np.isin(found.where[:, 0], [found.files.index(path) for path in undecoded])
+    needed = int(still.sum()) * int(np.prod(found.shape))
     free = shutil.disk_usage(found.files[0].parent).free
     if needed > DISK_SHARE * free:
         log.info(
