@@ -2,8 +2,9 @@ r"""Measure detector and facing on the development photographs: CC0 pictures who
 
     python benchmarks/photographs.py --pictures ../shared/assets/photos_cc0
 
-Thresholds and the `rise` of a detector are chosen here and on held-out scenes, never on the sets of
-benchmarks/accuracy.py. Annotation and counting rules: tests/data/README.md.
+Thresholds and the `rise` of a detector are chosen here, on the part "measure", from which nothing learns, and
+on held-out scenes, never on the sets of benchmarks/accuracy.py. The parts, the annotation and the rules of
+counting: tests/data/README.md.
 """
 
 from __future__ import annotations
@@ -43,11 +44,12 @@ class Photograph:
     ignore: NDArray[np.float64]
 
 
-def load_photographs(folder: Path) -> list[Photograph]:
+def load_photographs(folder: Path, *, part: str) -> list[Photograph]:
     rows: dict[str, list[dict[str, str]]] = {}
     with ANNOTATION.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            rows.setdefault(row["picture"], []).append(row)
+            if part in ("all", row["part"]):
+                rows.setdefault(row["picture"], []).append(row)
     paths = {path.name: path for path in folder.rglob("p*.jpg")}
     found = []
     for name, listed in rows.items():
@@ -143,16 +145,23 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, required=True, help="folder of the CC0 photographs")
     parser.add_argument("--model", default="small", help="pose network: a name or a file")
     parser.add_argument("--detector", default="heads", help="head detector: a name or a file")
+    parser.add_argument(
+        "--part",
+        choices=("measure", "learn", "all"),
+        default="measure",
+        help="of the photographs; detectors from heads-4 on learn from the part learn",
+    )
     parser.add_argument("--long-side", type=int, help="of the detector's pictures, pixels")
     parser.add_argument(
         "--results", type=Path, default=Path(__file__).parent / "results", help="folder of results"
     )
     args = parser.parse_args()
-    photos = load_photographs(args.pictures)
+    photos = load_photographs(args.pictures, part=args.part)
     result = {
         **facts(threads=1),
         "model": args.model,
         "detector": args.detector,
+        "part": args.part,
         "photographs": len(photos),
         "heads": sum(len(photo.boxes) for photo in photos),
         "detection": measure_detector(photos, model=args.detector, long_side=args.long_side),

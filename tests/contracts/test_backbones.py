@@ -142,3 +142,14 @@ def test_without_timm_its_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(MissingExtraError, match=r"facing\[train\]"):
         build_backbone("timm", variant="resnet18")
+
+
+def test_a_deeper_compact_network_starts_as_the_shallower_one_it_takes_its_weights_from():
+    small, base = (build_backbone("compact", variant=name).eval() for name in ("small", "base"))
+    torch.nn.init.normal_(small.further[3][0].second[1].weight)
+    missing, unknown = base.load_state_dict(small.state_dict(), strict=False)
+    assert missing
+    assert not unknown
+    picture = torch.randn(2, 3, 64, 64)
+    for shallow, deep in zip(small(picture), base(picture), strict=True):
+        torch.testing.assert_close(deep, shallow)

@@ -19,6 +19,7 @@ SIZES = (12, 24, 48, 96, 1000)
 
 class Row(NamedTuple):
     picture: str
+    part: str
     box: tuple[int, int, int, int] | None
     facing: str
     ignore: bool
@@ -34,13 +35,20 @@ class Row(NamedTuple):
 def rows():
     with (DATA / "photos_cc0.csv").open(newline="", encoding="utf-8") as stream:
         table = list(csv.DictReader(stream, strict=True))
-    assert list(table[0]) == ["picture", "x0", "y0", "x1", "y1", "facing", "ignore", "note"]
+    assert list(table[0]) == ["picture", "part", "x0", "y0", "x1", "y1", "facing", "ignore", "note"]
     read = []
     for line in table:
         corners = [line[name] for name in ("x0", "y0", "x1", "y1")]
         box = tuple(map(int, corners)) if any(corners) else None
         read.append(
-            Row(line["picture"], box, line["facing"], {"0": False, "1": True}[line["ignore"]], line["note"])
+            Row(
+                line["picture"],
+                line["part"],
+                box,
+                line["facing"],
+                {"0": False, "1": True}[line["ignore"]],
+                line["note"],
+            )
         )
     return read
 
@@ -63,6 +71,24 @@ def test_every_picture_is_listed_in_one_place(rows):
     order = [row.picture for row in rows]
     assert order == sorted(order)
     assert sorted(set(order)) == [f"p{number:03}.jpg" for number in range(1, 260)]
+
+
+def test_pictures_of_one_origin_lie_in_one_part(rows):
+    parts = {row.picture: row.part for row in rows}
+    assert Counter(parts.values()) == {"learn": 156, "measure": 103}
+    assert all(row.part == parts[row.picture] for row in rows)
+    if not PHOTOS.is_dir():
+        pytest.skip(f"the photographs are not at {PHOTOS}")
+    with (PHOTOS / "photos.csv").open(newline="", encoding="utf-8") as stream:
+        origins = {line["file"]: line for line in csv.DictReader(stream)}
+    shared = defaultdict(set)
+    for picture, part in parts.items():
+        origin = origins[picture]
+        path = origin["source_path"]
+        # Portraits show one person each; scenes of one folder may show the same people.
+        key = path.rpartition("/")[0] if origin["kind"] == "scene" else path
+        shared[origin["source_repo"], key].add(part)
+    assert all(len(found) == 1 for found in shared.values())
 
 
 def test_a_picture_without_a_head_has_one_empty_row(rows):

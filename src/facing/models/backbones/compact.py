@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from facing.models.contracts import PLAIN, Backbone
 
-# Channels per stage; every stage halves the picture. The last figure of each: extra blocks at the last stage.
-VARIANTS: dict[str, tuple[tuple[int, ...], int]] = {
-    "nano": ((16, 32, 48, 64, 96), 0),
-    "tiny": ((24, 32, 64, 128, 160), 0),
-    "small": ((24, 32, 64, 128, 192), 1),
-    "medium": ((32, 64, 128, 192, 256), 1),
+# Channels of the stem and the stages, each of which halves the picture; further blocks of each stage.
+VARIANTS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    "nano": ((16, 32, 48, 64, 96), (0, 0, 0, 0)),
+    "tiny": ((24, 32, 64, 128, 160), (0, 0, 0, 0)),
+    "small": ((24, 32, 64, 128, 192), (0, 0, 0, 1)),
+    "medium": ((32, 64, 128, 192, 256), (0, 0, 0, 1)),
+    "base": ((24, 32, 64, 128, 192), (0, 1, 2, 3)),
 }
 
 
@@ -39,9 +40,13 @@ class Block(nn.Module):
 
 
 class Compact(nn.Module):
-    """Stem and one residual stage per further halving."""
+    """Stem and one residual stage per further halving.
 
-    def __init__(self, channels: tuple[int, ...], *, further: int) -> None:
+    Further blocks start as the identity (zero scale of their last normalisation, Goyal et al. 2017), so a
+    network may start from the weights of a shallower one: "base" from those of "small".
+    """
+
+    def __init__(self, channels: tuple[int, ...], *, further: tuple[int, ...]) -> None:
         super().__init__()
         self.channels = channels[2:]
         self.strides = (8, 16, 32)
@@ -50,17 +55,27 @@ class Compact(nn.Module):
         self.stages = nn.ModuleList(
             Block(before, after, stride=2) for before, after in itertools.pairwise(channels)
         )
-        self.further = nn.Sequential(*(Block(channels[-1], channels[-1], stride=1) for _ in range(further)))
+        self.further = nn.ModuleList(
+            nn.Sequential(*(_unchanging(width) for _ in range(count)))
+            for width, count in zip(channels[1:], further, strict=True)
+        )
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Turn (N, 3, H, W) into maps at strides 8, 16 and 32."""
         x = torch.relu(self.stem(x))
         maps = []
-        for stage in self.stages:
-            x = stage(x)
+        for stage, further in zip(self.stages, self.further, strict=True):
+            x = further(stage(x))
             maps.append(x)
-        maps[-1] = self.further(x)
         return tuple(maps[1:])
+
+
+def _unchanging(width: int) -> Block:
+    block = Block(width, width, stride=1)
+    normalisation = block.second[1]
+    assert isinstance(normalisation, nn.BatchNorm2d)
+    nn.init.zeros_(normalisation.weight)
+    return block
 
 
 def _convolution(inputs: int, outputs: int, *, size: int, stride: int) -> nn.Sequential:
