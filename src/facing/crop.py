@@ -25,9 +25,9 @@ Filter = Literal["box", "bilinear", "hamming", "bicubic", "lanczos"]
 REACH: Mapping[str, float] = MappingProxyType(
     {"box": 0.5, "bilinear": 1.0, "hamming": 1.0, "bicubic": 2.0, "lanczos": 3.0}
 )
-# From twice this many pixels per output pixel on the source is averaged in whole cells first. Against the plain
-# filter that takes 20 to 25 % less time and turns grey values by 0.3 of 255 (heads of 525 and 800 pixels); a
-# gap of 1.5 would save another tenth and let stripes of single pixels through.
+# From twice this many pixels per output pixel on the source is averaged in whole cells first. Against the
+# plain filter that takes 20 to 25 % less time and turns grey values by 0.3 of 255 (heads of 525 and 800 px);
+# 1.5 would save another tenth and let stripes of single pixels through.
 REDUCING_GAP = 2.0
 BAND_PIXELS = 200_000
 FAR_PX = 1e6  # no picture reaches that far; it also keeps the padding of any crop small

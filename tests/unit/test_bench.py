@@ -7,6 +7,7 @@ import pytest
 
 from facing.bench.imports import install_sizes
 from facing.bench.machine import facts, save_result
+from facing.bench.networks import Network, measure_networks, own_network, published_networks
 from facing.bench.peers import available_peers, face_from_head, load_peer
 from facing.bench.speed import System, Timing, frame_of, measure
 from facing.errors import DataError
@@ -43,6 +44,31 @@ def test_ratios_are_to_the_first_system():
     assert rows[1]["pose_ratio"] > 1.5  # 3 without the load of this machine
     assert rows[1]["pose"]["median_ms"] >= 12
     assert all(row["total"]["p10_ms"] <= row["total"]["median_ms"] <= row["total"]["p90_ms"] for row in rows)
+
+
+def test_networks_are_compared_at_every_batch_with_the_first():
+    def network(name, *, seconds):
+        return Network(name=name, mb=1.0, run=lambda count: time.sleep(seconds * count), batched=True)
+
+    rows = measure_networks(
+        [network("ours", seconds=0.002), network("slow", seconds=0.006)], batches=(1, 4), repeats=3, warm_up=1
+    )
+    assert [row["name"] for row in rows] == ["ours", "slow"]
+    assert rows[0]["batch_1"]["ratio"] == rows[0]["batch_4"]["ratio"] == 1
+    assert rows[1]["batch_4"]["ratio"] > 1.5  # 3 without the load of this machine
+    for row in rows:
+        many = row["batch_4"]
+        assert many["heads_per_s"] == pytest.approx(4000 / many["median_ms"], abs=0.1)
+        assert many["median_ms"] > row["batch_1"]["median_ms"]
+
+
+@needs_shared
+def test_every_network_takes_one_head_and_32():
+    networks = [own_network("small", threads=1), *published_networks(PEERS, threads=1)]
+    rows = measure_networks(networks, repeats=2, warm_up=0)
+    assert rows[0]["name"].startswith("facing small-")
+    assert len(rows) == 1 + len(available_peers(PEERS))
+    assert all(row["batch_1"]["median_ms"] < row["batch_32"]["median_ms"] for row in rows)
 
 
 def test_a_detector_without_a_head_is_named():
