@@ -60,7 +60,7 @@ def crop_batch(
 
     Returns:
         `picture` (N, S, S, 3) uint8, `rotation` (N, 3, 3), `landmarks` (N, 68, 2) in crop coordinates -1
-        to 1 and their weights `landmark_weight` (N, 68).
+        to 1 and their weights `landmark_weight` (N, 68), and which crops are `mirrored` (N,).
     """
     N = len(pictures)
     kind = load_augmentation(augment.kind) if augment else None
@@ -84,6 +84,7 @@ def crop_batch(
         "picture": out,
         "rotation": torch.from_numpy(move_rotations(labels.rotation, views)),
         "landmarks": torch.from_numpy(move_landmarks(labels.landmarks, views, side=side)),
+        "mirrored": torch.from_numpy(views.mirrored),
         "landmark_weight": torch.from_numpy(
             (np.where(visible, 1.0, HIDDEN_WEIGHT) * labels.landmarked[:, None]).astype(np.float32)
         ),

@@ -13,7 +13,6 @@ from pydantic import Field, create_model, model_validator
 from facing.datasets.orientation_classes import BETWEEN, ORIENTATIONS, ClassRule
 from facing.errors import DataError
 from facing.geometry.azimuth import azimuth_deg
-from facing.geometry.rotation import rotation_from_euler
 from facing.models.contracts import load_head
 from facing.models.heads.orientation import NO_CLASS, OrientationSettings
 from facing.models.settings import ModelSettings, Section
@@ -40,9 +39,6 @@ if TYPE_CHECKING:
 
 VALIDATION_PICTURES = 2000
 VALIDATION_BATCH = 100
-# Stands for the pose of heads whose class alone is known. Its third row, (-1, 0, 0), survives any turn in the
-# picture's plane and changes its sign in the mirror: it tells which crops were mirrored.
-UNPOSED = np.asarray(rotation_from_euler(yaw=-90.0, pitch=0.0, roll=0.0), dtype=np.float32)
 SIDES = frozenset({"left", "right"})
 
 
@@ -146,8 +142,9 @@ class _Classed:
             progress=progress,
         )
         moved = crops["rotation"].numpy()
-        mirrored = moved[:, 2, 0] > 0
-        told = np.where(mirrored, _mirrored_numbers(recipe.labels)[self.number[rows]], self.number[rows])
+        told = np.where(
+            crops["mirrored"], _mirrored_numbers(recipe.labels)[self.number[rows]], self.number[rows]
+        )
         label = np.where(self.posed[rows], recipe.rule.classes(azimuth_deg(moved)), told)
         return {"picture": crops["picture"], "label": torch.from_numpy(label.astype(np.int64))}
 
@@ -170,10 +167,8 @@ def _open(recipe: OrientationRecipe, entries: Sequence[DataSettings], data: Path
         paths=[entry.path for entry in entries],
         reason="in no class: no pose stated, too near a border of ranges, or an angle over max_angle",
     )
-    rotation = labels.rotation.copy()
-    rotation[~posed] = UNPOSED
     names = np.array([*recipe.labels, ""])[number]  # BETWEEN is the last one
-    return _Classed(pictures, replace(labels, rotation=rotation, label=names), folders, number, posed)
+    return _Classed(pictures, replace(labels, label=names), folders, number, posed)
 
 
 def _number(name: str, labels: tuple[str, ...]) -> int:
