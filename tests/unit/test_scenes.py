@@ -20,6 +20,7 @@ from facing.synth.scene_cutouts import (
     without_head,
 )
 from facing.synth.scene_distractors import KINDS, draw_distractor
+from facing.synth.scene_hair import can_be_painted, with_smooth_hair
 from facing.synth.scenes import compose, write_scenes
 
 SIDE = 96
@@ -244,3 +245,45 @@ def test_a_render_that_fills_its_picture_is_a_cutout_all_over():
     label = {"schema": SCHEMA, "box": [0, 0, 8, 8], "rotation": np.eye(3).tolist()}
     full = ShardSample("k", encode(np.full((8, 8, 4), 255, dtype=np.uint8)), label)
     assert np.asarray(cutout_from_sample(full).picture)[..., 3].min() == 255
+
+
+BEHIND = np.diag([-1.0, 1.0, -1.0])
+
+
+def test_smooth_hair_is_for_upright_heads_seen_from_behind():
+    upside_down = np.diag([1.0, -1.0, -1.0])
+    assert can_be_painted(marked_cutout(BEHIND))
+    assert not can_be_painted(marked_cutout())
+    assert not can_be_painted(marked_cutout(upside_down))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_smooth_hair_covers_the_head_and_leaves_box_and_far_pixels(seed):
+    bare = marked_cutout(BEHIND)
+    haired = with_smooth_hair(np.random.default_rng(seed), bare)
+    np.testing.assert_array_equal(haired.box, bare.box)
+    np.testing.assert_array_equal(haired.rotation, bare.rotation)
+    before, after = (np.asarray(head.picture).astype(int) for head in (bare, haired))
+    assert (after[20:42, 40:52, 3] == 255).all()
+    assert (np.abs(after - before)[20:42, 40:52, :3].max(-1) > 20).all()  # nothing of the red is left
+    assert (after[:8] == before[:8]).all()
+    again = with_smooth_hair(np.random.default_rng(seed), bare)
+    np.testing.assert_array_equal(np.asarray(again.picture), after)
+
+
+def test_scenes_hold_smooth_hair(folders, monkeypatch):
+    backgrounds = load_backgrounds([folders / "behind"])
+    pictures = []
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(scenes, "SMOOTH_HAIR", share)
+        found = [
+            compose(np.random.default_rng(s), heads=[marked_cutout(BEHIND)], backgrounds=backgrounds, size=96)
+            for s in range(12)
+        ]
+        pictures.append(sum(red_share(scene.pixels) for scene in found if len(scene.boxes)))
+    assert pictures[1] < 0.4 * pictures[0]  # the background is noise, red in part
+
+
+def red_share(pixels):
+    red, _, blue = np.moveaxis(pixels.astype(int), -1, 0)
+    return float((red > blue + 60).mean())

@@ -39,6 +39,9 @@ NEAR_FROM = 0.3
 # A close look is worth its time where the first one saw, however vaguely, heads that are small on its input.
 SMALL_PX, HINT = 24.0, 0.5
 """Longer side, pixels of the input; share of the threshold from which a box is a hint."""
+ENLARGED = 2.0
+"""The close look enlarges pictures up to so many times: on the development photographs of at most 960 px that
+found 0.855 of the heads instead of 0.811, with 0.20 further boxes instead of 0.22."""
 # Up to the first side heads count from the close look, from the second on from the first look; pixels of its
 # input.
 CLOSE_TO_PX, FIRST_FROM_PX = 48.0, 32.0
@@ -94,7 +97,7 @@ class HeadDetector:
         hints = (scores >= HINT * self.threshold) & (on_input < SMALL_PX)
         strong = scores >= self.threshold
         looks = []
-        close = min(detection.close_long_side, side)
+        close = min(detection.close_long_side, round(ENLARGED * side))
         if close > self.long_side and hints.any():
             strong &= on_input >= FIRST_FROM_PX
             own, values = self._look(picture, long_side=close)

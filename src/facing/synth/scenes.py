@@ -28,6 +28,7 @@ from facing.synth.scene_cutouts import (
     without_head,
 )
 from facing.synth.scene_distractors import draw_distractor
+from facing.synth.scene_hair import can_be_painted, with_smooth_hair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +47,8 @@ HIDDEN_SHARE = 0.05
 COMMON_SHARE = 0.4
 """Share of scenes whose people face about the same way."""
 COMMON_WITHIN_DEG = 50.0
+SMOOTH_HAIR = 0.6
+"""Share of heads seen from behind whose hair is painted over with smooth hair."""
 SHARD_SCENES = 500
 
 
@@ -336,6 +339,8 @@ def _paste_plan(
         canvas.paste(piece, at=(round(x - piece.width / 2), round(y - piece.height / 2)))
         return
     head = _chosen(rng, heads, side=plan.side, common=common)
+    if can_be_painted(head) and rng.random() < SMOOTH_HAIR:
+        head = with_smooth_hair(rng, head)
     scale = plan.side / float((head.box[2:] - head.box[:2]).max())
     head = resized(head, scale=scale)
     if rng.random() < 0.3:
