@@ -6,7 +6,6 @@ import roma
 import torch
 from scipy.spatial.transform import Rotation
 
-from facing.losses.consistency import consistency_loss
 from facing.losses.geodesic import geodesic_angle
 from facing.losses.landmarks import landmark_loss
 from facing.losses.spread import spread_loss
@@ -55,26 +54,6 @@ def test_spread_loss_is_least_at_the_expected_angle_and_leaves_the_angle_alone()
     spread_loss(spread, angle).sum().backward()
     assert angle.grad is None
     assert spread.grad.abs().sum() > 0
-
-
-def test_consistency_is_the_angle_between_the_errors_whatever_the_views():
-    labels, errors, apart = turns(50, seed=6), turns(50, seed=7), turns(50, seed=8)
-    in_plane = Rotation.from_rotvec(np.linspace(-1, 1, 50)[:, None] * [0, 0, 1])
-    mirror = np.diag([-1.0, 1.0, 1.0])
-    mirrored = np.arange(50) % 2 == 0
-    first = {"label": labels.as_matrix(), "answer": (labels * errors).as_matrix()}
-    second = {
-        "label": (in_plane * labels).as_matrix(),
-        "answer": (in_plane * labels * errors * apart).as_matrix(),
-    }
-    for view in second.values():
-        view[mirrored] = mirror @ view[mirrored] @ mirror
-    pairs = {
-        name: torch.tensor(np.stack((first[name], second[name]), axis=1).reshape(100, 3, 3)) for name in first
-    }
-    flags = torch.tensor(np.stack((np.zeros(50, bool), mirrored), axis=1).reshape(100))
-    got = consistency_loss(pairs["answer"], pairs["label"], mirrored=flags)
-    np.testing.assert_allclose(got, apart.magnitude(), atol=1e-7)
 
 
 def test_landmark_loss_leaves_out_what_weighs_nothing():

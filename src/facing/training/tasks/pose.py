@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from pydantic import Field, create_model, model_validator
+from pydantic import Field, create_model
 
 from facing.datasets.sample import ANGLES
 from facing.errors import DataError
-from facing.losses.consistency import consistency_loss
 from facing.losses.front import front_angle
 from facing.losses.geodesic import geodesic_angle
 from facing.models.contracts import load_head
@@ -35,7 +34,6 @@ from facing.training.task import Batch, Task, Validation
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from typing import Self
 
     from numpy.typing import NDArray
     from torch import Tensor, nn
@@ -57,14 +55,9 @@ class CropSettings(Section):
 
 
 class PoseLossSettings(Section):
-    """Weights beside those of the head's own terms.
-
-    `back` is that of heads that face away, of which a picture tells little. With `consistency` above 0 every
-    batch holds two crops of each of its heads, and what differs between their errors is added so many times.
-    """
+    """Weight of heads that face away, of which a picture tells little; the terms' weights are the head's."""
 
     back: float = Field(default=0.5, ge=0)
-    consistency: float = Field(default=0.0, ge=0)
 
 
 class PoseRecipe(Recipe):
@@ -82,16 +75,6 @@ class PoseRecipe(Recipe):
     augment: AugmentationSettings
     background: str | None = None
     validation_share: float = Field(default=0.0, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _pairs(self) -> Self:
-        if self.loss.consistency == 0:
-            return self
-        if "rotation" not in load_head(self.head.name).outputs:
-            raise ValueError(f"loss.consistency compares rotations, and head {self.head.name!r} gives none")
-        if self.optim.batch % 2:
-            raise ValueError(f"loss.consistency takes two crops of each head; {self.optim.batch} is odd")
-        return self
 
 
 def _recipe(settings: Mapping[str, Any]) -> type[PoseRecipe]:
@@ -141,8 +124,6 @@ class _Heads:
         """Make batch number `step`."""
         recipe = self.recipe
         rows, rng, progress = self.rows.draw(step)
-        if recipe.loss.consistency > 0:
-            rows = np.repeat(rows[::2], 2)
         return crop_batch(
             self.pictures.take(rows),
             self.labels.take(rows),
@@ -189,10 +170,6 @@ def _loss(network: nn.Module, batch: Batch, recipe: PoseRecipe) -> dict[str, Ten
     terms = load_head(recipe.head.name).loss(out, batch, recipe.head)
     weight = torch.where(batch["rotation"][:, 2, 2] < 0, recipe.loss.back, 1.0)
     total = (terms.pop("loss") * weight).mean()
-    if recipe.loss.consistency > 0:
-        apart = consistency_loss(out["rotation"], batch["rotation"], mirrored=batch["mirrored"])
-        total = total + recipe.loss.consistency * (apart * weight[::2]).mean()
-        terms["consistency"] = apart
     angle = error_angle(out, batch["rotation"]).detach()
     shown = {name: term.detach().float().mean() for name, term in terms.items()}
     return {"loss": total, "angle_deg": torch.rad2deg(angle.mean()), **shown}
