@@ -56,3 +56,16 @@ def load(package: str, name: str, *, attribute: str, kind: str) -> object:
     if not hasattr(module, attribute):
         raise FacingError(f"{package}.{name} exports no {attribute}; a {kind} file must")
     return getattr(module, attribute)
+
+
+def words(package: str) -> tuple[str, ...]:
+    """List the names of a folder as they are typed on the command line, with "-" for "_"."""
+    return tuple(name.replace("_", "-") for name in names(package))
+
+
+def load_word(package: str, word: str, *, attribute: str, kind: str) -> object:
+    """Do what `load` does for a name as it is typed, in which "-" and "_" are one."""
+    known = words(package)
+    if word.replace("_", "-") not in known:
+        raise UnknownNameError.among(word, kind=kind, known=known)
+    return load(package, word.replace("-", "_"), attribute=attribute, kind=kind)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from facing.errors import FacingError, MissingExtraError, UnknownNameError
-from facing.registry import load, names
+from facing.registry import load, load_word, names, words
 
 
 def test_listing_imports_nothing():
@@ -29,3 +29,18 @@ def test_a_file_must_export_what_its_folder_promises():
 
 def test_a_missing_extra_gives_the_line_that_installs_it():
     assert 'pip install "facing[synth]"' in str(MissingExtraError.of(need="rendering heads", extra="synth"))
+
+
+def test_words_are_names_as_they_are_typed():
+    package = "facing.evaluation.protocols"
+    assert len(words(package)) == len(names(package))
+    assert any("-" in word for word in words(package))
+    assert not any("_" in word for word in words(package))
+    word = next(word for word in words(package) if "-" in word)
+    typed = [
+        load_word(package, one, attribute="PROTOCOL", kind="protocol")
+        for one in (word, word.replace("-", "_"))
+    ]
+    assert typed[0] is typed[1]
+    with pytest.raises(UnknownNameError, match=f"Did you mean '{word}'"):
+        load_word(package, word + "x", attribute="PROTOCOL", kind="protocol")

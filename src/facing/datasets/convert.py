@@ -19,7 +19,7 @@ from facing.datasets.describe import set_facts
 from facing.datasets.sample import LeftOut
 from facing.datasets.split import only
 from facing.datasets.stats import head_angles
-from facing.errors import DataError, UnknownNameError
+from facing.errors import DataError
 from facing.output.sink import text_sink
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Converter:
 
 def form_names() -> tuple[str, ...]:
     """List the forms that can be written, as they are typed."""
-    return tuple(name.replace("_", "-") for name in registry.names(FORMS))
+    return registry.words(FORMS)
 
 
 def convert(job: ConvertJob, *, form: str = "shards", progress: Callable[[int], None] | None = None) -> Tally:
@@ -103,9 +103,7 @@ def convert(job: ConvertJob, *, form: str = "shards", progress: Callable[[int], 
         DataError: the folder does not hold the set, the target holds another set or other settings, the form
             cannot be written in parts, or nothing was left to write.
     """
-    if form.replace("_", "-") not in form_names():
-        raise UnknownNameError.among(form, kind="form", known=form_names())
-    converter = registry.load(FORMS, form.replace("-", "_"), attribute="CONVERTER", kind="form")
+    converter = registry.load_word(FORMS, form, attribute="CONVERTER", kind="form")
     assert isinstance(converter, Converter)
     if job.part[1] > 1 and not converter.in_parts:
         raise DataError(f"{form} is one file and cannot be written in {job.part[1]} parts; leave --shard out")

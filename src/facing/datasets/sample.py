@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from facing import registry
-from facing.errors import DataError, UnknownNameError
+from facing.errors import DataError
 from facing.picture import load_picture
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Reader:
 
 def reader_names() -> tuple[str, ...]:
     """List the sets that can be read, as they are typed on the command line."""
-    return tuple(name.replace("_", "-") for name in registry.names(READERS))
+    return registry.words(READERS)
 
 
 def load_reader(name: str) -> Reader:
@@ -142,8 +142,6 @@ def load_reader(name: str) -> Reader:
     Raises:
         UnknownNameError: there is no such reader.
     """
-    if name.replace("_", "-") not in reader_names():
-        raise UnknownNameError.among(name, kind="dataset", known=reader_names())
-    reader = registry.load(READERS, name.replace("-", "_"), attribute="READER", kind="dataset")
+    reader = registry.load_word(READERS, name, attribute="READER", kind="dataset")
     assert isinstance(reader, Reader)
     return reader

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from facing import registry
 from facing.datasets.sample import LabelledHead, LeftOut, Sample
-from facing.errors import DataError, UnknownNameError
+from facing.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -58,7 +58,7 @@ class Protocol:
 
 def protocol_names() -> tuple[str, ...]:
     """List the protocols, as they are typed on the command line."""
-    return tuple(name.replace("_", "-") for name in registry.names(PROTOCOLS))
+    return registry.words(PROTOCOLS)
 
 
 def load_protocol(name: str) -> Protocol:
@@ -70,9 +70,7 @@ def load_protocol(name: str) -> Protocol:
     Raises:
         UnknownNameError: there is no such protocol.
     """
-    if name.replace("_", "-") not in protocol_names():
-        raise UnknownNameError.among(name, kind="protocol", known=protocol_names())
-    protocol = registry.load(PROTOCOLS, name.replace("-", "_"), attribute="PROTOCOL", kind="protocol")
+    protocol = registry.load_word(PROTOCOLS, name, attribute="PROTOCOL", kind="protocol")
     assert isinstance(protocol, Protocol)
     return protocol
 
