@@ -124,7 +124,9 @@ def measure_detector(photos: list[Photograph], *, model: str, long_side: int | N
 
 def measure_facing(photos: list[Photograph], *, model: str) -> dict[str, Any]:
     estimator = PoseEstimator(model, None, threads=1)
-    said, true, side = [], [], []
+    said: list[str] = []
+    true: list[str] = []
+    side: list[float] = []
     for photo in photos:
         said += [head.facing for head in estimator(photo.pixels, boxes=photo.boxes)]
         true += photo.facings
