@@ -2,9 +2,9 @@ r"""Take one thing at a time out of the training of a pose network, at equal bud
 
     python benchmarks/ablation.py --renders data --pictures ../shared/assets/photos_cc0 --work runs/ablation
 
-`--renders` holds `train`, `train2` and `val2` (head shards; train2 has the later hair and skins). Every row is
-the recipe nano from nothing, with the same crops and seed, measured on the held-out renders `val2` and on heads
-of at least 48 px of the development photographs. Rows that are done are kept, so a stopped bench goes on.
+`--renders` holds `train`, `train2` and `val2` (head shards; train2 has the later hair and skins). Every row
+is the recipe nano from nothing, with the same crops and seed, measured on the held-out renders `val2` and on
+heads of at least 48 px of the development photographs. Rows that are done are kept: a stopped bench goes on.
 """
 
 from __future__ import annotations
