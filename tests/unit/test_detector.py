@@ -86,7 +86,20 @@ def test_small_heads_get_a_closer_look(tmp_path):
     found = close.detect(picture).boxes
     assert far.shape == found.shape == (1, 4)
     assert np.abs(far[0] - box).max() >= 1
-    np.testing.assert_array_equal(found[0], box)  # no larger than the picture is: 256
+    np.testing.assert_array_equal(found[0], box)
+
+
+def test_a_scale_that_is_given_is_looked_at_once(tmp_path):
+    picture = red_square(256, 256, (101, 150, 131, 177))
+    path = write_heads(
+        tmp_path / "h.onnx", long_side=64, close_long_side=256, score_threshold=0.95, close=0.5
+    )
+    assert len(HeadDetector(path).detect(picture).boxes) == 1
+    assert len(HeadDetector(path, long_side=64).detect(picture).boxes) == 0
+    near = write_heads(tmp_path / "n.onnx", long_side=128, near_long_side=64, score_threshold=0.95, near=0.5)
+    large = red_square(128, 128, (20, 10, 100, 110))
+    assert len(HeadDetector(near).detect(large).boxes) == 1
+    assert len(HeadDetector(near, long_side=128).detect(large).boxes) == 0
 
 
 def test_a_closer_look_needs_small_heads_and_pixels_to_see(tmp_path):
@@ -95,7 +108,8 @@ def test_a_closer_look_needs_small_heads_and_pixels_to_see(tmp_path):
         tmp_path / "h.onnx", long_side=64, close_long_side=256, score_threshold=0.95, close=0.5
     )
     assert len(HeadDetector(path).detect(red_square(256, 256, (100, 100, 140, 140))).boxes) == 1
-    assert len(HeadDetector(path).detect(red_square(64, 64, (25, 25, 35, 35))).boxes) == 0
+    assert len(HeadDetector(path).detect(red_square(64, 64, (25, 25, 35, 35))).boxes) == 1  # enlarged to 128
+    assert len(HeadDetector(path).detect(red_square(32, 32, (12, 12, 18, 18))).boxes) == 0  # nothing to gain
     assert len(HeadDetector(path).detect(red_square(256, 256, (40, 40, 240, 240))).boxes) == 0
     assert len(HeadDetector(path, threshold=0.95).detect(red_square(256, 256, (9, 9, 30, 30))).boxes) == 0
 

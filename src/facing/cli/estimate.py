@@ -72,7 +72,7 @@ def estimate(
             metavar="PIXELS",
             min=32,
             max=8192,
-            help="Longer side of what the detector sees; more finds smaller heads.",
+            help="Look once, at this longer side; without it, closer where small heads show.",
         ),
     ] = None,
     threshold: Annotated[

@@ -54,6 +54,7 @@ class HeadDetector:
         threshold: least score, 0 to 1.
         long_side: to which pictures are scaled, pixels; small pictures are enlarged to it as well, since the
             network was trained on heads of that scale.
+        looks_again: at other scales, where the first look is sure of nothing or small heads show.
     """
 
     def __init__(
@@ -70,7 +71,8 @@ class HeadDetector:
         Args:
             model: name of shipped weights or an .onnx file.
             threshold: None takes the card's.
-            long_side: None takes the card's; larger finds smaller heads and takes longer.
+            long_side: look once, at this scale, in the same time for every picture; larger finds smaller
+                heads and takes longer. None takes the card's, with further looks where they are worth it.
             threads: of one call.
             providers: of onnxruntime, best first.
 
@@ -87,6 +89,7 @@ class HeadDetector:
             for own in (detection.near_score_threshold, detection.close_score_threshold)
         )
         self.long_side = detection.long_side if long_side is None else long_side
+        self.looks_again = long_side is None
         check_settings(threshold=self.threshold, long_side=self.long_side)
 
     def detect(self, picture: NDArray[np.uint8]) -> Detections:
@@ -98,13 +101,13 @@ class HeadDetector:
         strong = scores >= self.threshold
         looks = []
         close = min(detection.close_long_side, round(ENLARGED * side))
-        if close > self.long_side and hints.any():
+        if self.looks_again and close > self.long_side and hints.any():
             strong &= on_input >= FIRST_FROM_PX
             own, values = self._look(picture, long_side=close)
             small = _longer_sides(own) * self.long_side / side < CLOSE_TO_PX
             looks.append(_those(own, values, small & (values >= self._close_threshold)))
         near = min(detection.near_long_side, self.long_side)
-        if near and not (scores >= self.threshold).any():
+        if self.looks_again and near and not (scores >= self.threshold).any():
             own, values = self._look(picture, long_side=near)
             fills = _longer_sides(own) >= NEAR_FROM * side
             looks.append(_those(own, values, fills & (values >= self._near_threshold)))
@@ -156,7 +159,7 @@ def load_detector(
         name: "heads" or other shipped weights of that kind, an .onnx file of ours, "yunet", or "whole-image".
         model_file: the weights of "yunet", which do not ship, or other weights for "heads".
         threshold: least score, 0 to 1.
-        long_side: to which pictures are scaled, pixels.
+        long_side: to which pictures are scaled, pixels; our detectors then look once.
         threads: of one call.
         providers: of onnxruntime, best first.
 
