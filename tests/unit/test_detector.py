@@ -89,6 +89,19 @@ def test_small_heads_get_a_closer_look(tmp_path):
     np.testing.assert_array_equal(found[0], box)
 
 
+def test_a_closer_look_counts_only_where_something_is_sure(tmp_path, monkeypatch):
+    # The tiny network scores 0.9 whatever it sees.
+    path = write_heads(
+        tmp_path / "h.onnx", long_side=64, close_long_side=256, score_threshold=0.95, close=0.5
+    )
+    picture = red_square(256, 256, (100, 100, 140, 140))
+    monkeypatch.setattr("facing.runtime.detector.SURE", 0.9)
+    assert len(HeadDetector(path).detect(picture).boxes) == 1
+    monkeypatch.setattr("facing.runtime.detector.SURE", 0.91)
+    assert len(HeadDetector(path).detect(picture).boxes) == 0
+    assert len(HeadDetector(path, threshold=0.8).detect(picture).boxes) == 1  # who asks for less gets it
+
+
 def test_a_scale_that_is_given_is_looked_at_once(tmp_path):
     picture = red_square(256, 256, (101, 150, 131, 177))
     path = write_heads(
