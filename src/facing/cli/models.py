@@ -43,15 +43,15 @@ def _lines(row: "ShippedModel") -> tuple[str, str]:
     there = row.path.is_file()
     size = row.path.stat().st_size / 1e6 if there else row.mb
     shown = "" if size is None else f"{size:.1f} MB"
-    first = f"{row.name:<11}  {row.kind:<5}  {shown:>7}  {row.licence}"
+    first = f"{row.name:<13}  {row.kind:<5}  {shown:>7}  {row.licence}"
     again = f"facing models fetch {row.name}" if row.fetchable else "install facing again"
     if not there:
         state = "not fetched; get it with: " if row.fetchable else "missing; "
-        return first, f"             {state}{again}"
+        return first, f"                 {state}{again}"
     if not row.is_intact():
-        return first, f"             damaged; {again}"
+        return first, f"                 damaged; {again}"
     fetched = f"; fetched, {row.path}" if row.fetchable else ""
-    return first, f"             {card_summary(card_of(row.path))}{fetched}"
+    return first, f"                 {card_summary(card_of(row.path))}{fetched}"
 
 
 COMMAND.command()(describe)

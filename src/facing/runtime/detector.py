@@ -42,12 +42,18 @@ SMALL_PX, HINT = 24.0, 0.5
 ENLARGED = 2.0
 """The close look enlarges pictures up to so many times: on the development photographs of at most 960 px that
 found 0.855 of the heads instead of 0.811, with 0.20 further boxes instead of 0.22."""
+MIDDLE = 2
+"""Where a close look is taken, one at so many times the first scale is, too."""
 SURE = 0.55
-"""Boxes of the close look count only in pictures of which some box has this score: where nobody is, nothing is
+"""Boxes of these looks count only in pictures of which some box has this score: where nobody is, nothing is
 that sure. No head of the development photographs is lost by it, and a sixth of the boxes where nobody is."""
-# Up to the first side heads count from the close look, from the second on from the first look; pixels of its
-# input.
-CLOSE_TO_PX, FIRST_FROM_PX = 48.0, 32.0
+# Longer sides of the heads that count from each look, pixels of the first look's input. A head that stands in
+# two looks is suppressed like any double.
+FIRST_FROM_PX = 32.0
+MIDDLE_PX = (24.0, 96.0)
+CLOSE_PX = (0.0, 48.0)
+LEAST_PX = 10.0
+"""Least longer side of a head in the picture itself: letters and lamps, enlarged, pass for smaller ones."""
 
 
 class HeadDetector:
@@ -106,12 +112,11 @@ class HeadDetector:
         looks = []
         close = min(detection.close_long_side, round(ENLARGED * side))
         if self.looks_again and close > self.long_side and hints.any():
-            own, values = self._look(picture, long_side=close)
-            small = _longer_sides(own) * self.long_side / side < CLOSE_TO_PX
-            seen = small & (values >= self._close_threshold)
-            if max(scores.max(initial=0), values[seen].max(initial=0)) >= self._sure:
+            looks = self._closer(picture, close=close)
+            if max(scores.max(initial=0), *(values.max(initial=0) for _, values in looks)) >= self._sure:
                 strong &= on_input >= FIRST_FROM_PX
-                looks.append(_those(own, values, seen))
+            else:
+                looks = []
         near = min(detection.near_long_side, self.long_side)
         if self.looks_again and near and not (scores >= self.threshold).any():
             own, values = self._look(picture, long_side=near)
@@ -123,6 +128,19 @@ class HeadDetector:
         boxes, scores = boxes[kept], scores[kept]
         boxes[:, 1::2] -= detection.rise * _longer_sides(boxes)[:, None]
         return Detections(boxes.astype(np.float32), scores.astype(np.float32))
+
+    def _closer(self, picture: NDArray[np.uint8], *, close: int) -> list[_Look]:
+        """Look at larger scales, for the heads that are small at the first one."""
+        found = []
+        per_pixel = self.long_side / max(picture.shape[:2])
+        for long_side, (low, high) in ((MIDDLE * self.long_side, MIDDLE_PX), (close, CLOSE_PX)):
+            if long_side > close:
+                continue
+            boxes, scores = self._look(picture, long_side=long_side)
+            sides = _longer_sides(boxes)
+            fits = (sides * per_pixel >= low) & (sides * per_pixel < high) & (sides >= LEAST_PX)
+            found.append(_those(boxes, scores, fits & (scores >= self._close_threshold)))
+        return found
 
     def _look(self, picture: NDArray[np.uint8], *, long_side: int) -> _Look:
         """Run the network at one scale: boxes (K, 4) in pixels of the picture and scores (K,)."""
