@@ -156,7 +156,7 @@ def measures() -> list[Measure]:
             "0.8",
             total <= 0.8,
         ),
-        Measure("pose of one head with its crop: ratio to opentrack", f"{pose:.2f}", "0.8", pose <= 0.8),
+        Measure("crop and pose of one head: ratio to opentrack", f"{pose:.2f}", "0.8", pose <= 0.8),
     ]
 
 
