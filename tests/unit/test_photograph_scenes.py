@@ -1,26 +1,21 @@
 """Views that are cut out of boxed photographs."""
 
 import csv
-import importlib.util
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from facing.shards import find_shards, read_shard
+from script_files import load_script
 
-ROOT = Path(__file__).parents[2]
 SIZE = 64
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("views", ROOT / "scripts" / "photograph_scenes.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("scripts/photograph_scenes.py")
 
 
 def photograph(width, height, box):
