@@ -63,10 +63,6 @@ def recipe_of(**settings):
         "optim.ema": 0.97,
         "optim.lr": 4e-3,
         "augment.zoom": 0.0,
-        # Toy heads stand upright and are small: turned and enlarged ones would need more steps.
-        "augment.portrait": 0.4,
-        "augment.portrait_high": 1.15,
-        "augment.turn": 0.15,
     }
     overrides = [f"{name}={value}" for name, value in {**small, **settings}.items()]
     return load_recipe(files("facing.recipes").joinpath("heads.toml"), overrides=overrides)
