@@ -1,6 +1,6 @@
 """Time the pose networks alone, at one head and at 32, beside published ones: one thread, warm, in one run.
 
-    python benchmarks/networks.py --models small nano base --peers ../shared/peers
+    python benchmarks/networks.py --models small nano --peers ../shared/peers
 
 Pixels lie ready, so neither detector nor crop is timed; benchmarks/speed.py times the whole way.
 """

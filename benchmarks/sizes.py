@@ -1,6 +1,6 @@
 """Measure pose networks of several sizes on label boxes, each beside its float version where one is named.
 
-    python benchmarks/sizes.py --models nano small small-float base --data ../shared/data --renders data/val
+    python benchmarks/sizes.py --models nano small small-float --data ../shared/data --renders data/val
 
 The sets are for evaluation only; nothing is chosen on them. benchmarks/networks.py times the same networks.
 """
@@ -22,7 +22,7 @@ KEPT = ("count", "mae", "yaw", "pitch", "roll", "geodesic_mean", "geodesic_media
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--models", nargs="+", default=["nano", "small", "base"], help="names or files")
+    parser.add_argument("--models", nargs="+", default=["nano", "small"], help="names or files")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the sets")
     parser.add_argument("--renders", type=Path, required=True, help="folder of held-out heads-*.tar")
     parser.add_argument(

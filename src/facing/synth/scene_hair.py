@@ -106,9 +106,7 @@ def _coloured(
     strands = _smooth_noise(rng, count=max(round(pixels_per_head * rng.uniform(0.3, 1.0)), 8))
     where = across / half * 0.5 + 0.5 + 0.04 * np.sin(3 * below + rng.uniform(0, 6.28)) * rng.random()
     place = np.clip(where, 0, 1) * (len(strands) - 1)
-    light = 1 + rng.uniform(0.03, 0.28) * np.interp(place.ravel(), np.arange(len(strands)), strands).reshape(
-        place.shape
-    )
+    light = 1 + rng.uniform(0.03, 0.28) * np.interp(place, np.arange(len(strands)), strands)
     shine = np.exp(-(((below - rng.uniform(0.15, 0.4) - 0.12 * across**2) / rng.uniform(0.05, 0.15)) ** 2))
     light *= 1 - rng.uniform(0.1, 0.5) * np.clip(np.abs(across) / half, 0, 1) ** 2
     glow = rng.uniform(0, 70) * shine * (0.5 + 0.5 * np.clip(light, 0, 2))
