@@ -10,22 +10,22 @@ counting: tests/data/README.md.
 from __future__ import annotations
 
 import argparse
-import csv
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from facing.bench.machine import facts, save_result
+from facing.bench.photographs import read_photographs
 from facing.evaluation.detection_curve import detection_curve
 from facing.geometry.boxes import overlap
-from facing.picture import load_picture
 from facing.runtime.detector import HeadDetector
 from facing.runtime.estimator import PoseEstimator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from facing.bench.photographs import Photograph
 
 ANNOTATION = Path(__file__).parents[1] / "tests" / "data" / "photos_cc0.csv"
 SIZES = (12, 24, 48, 96)
@@ -35,32 +35,8 @@ LEAST_PX = 12
 FLOOR = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Photograph:
-    name: str
-    pixels: NDArray[np.uint8]
-    boxes: NDArray[np.float64]
-    facings: tuple[str, ...]
-    ignore: NDArray[np.float64]
-
-
 def load_photographs(folder: Path, *, part: str) -> list[Photograph]:
-    rows: dict[str, list[dict[str, str]]] = {}
-    with ANNOTATION.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if part in ("all", row["part"]):
-                rows.setdefault(row["picture"], []).append(row)
-    paths = {path.name: path for path in folder.rglob("p*.jpg")}
-    found = []
-    for name, listed in rows.items():
-        own = [row for row in listed if row["x0"]]
-        boxes = np.array([[float(row[key]) for key in ("x0", "y0", "x1", "y1")] for row in own]).reshape(
-            -1, 4
-        )
-        left_out = np.array([row["ignore"] == "1" for row in own], dtype=bool)
-        facings = tuple(row["facing"] for row in own if row["ignore"] != "1")
-        found.append(Photograph(name, load_picture(paths[name]), boxes[~left_out], facings, boxes[left_out]))
-    return found
+    return list(read_photographs(ANNOTATION, folder, part=part))
 
 
 def countable(photo: Photograph, boxes: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -68,7 +44,7 @@ def countable(photo: Photograph, boxes: NDArray[np.floating]) -> NDArray[np.bool
     right = overlap(boxes, photo.boxes).max(1, initial=0) >= LEAST_OVERLAP
     tiny = (boxes[:, 2:] - boxes[:, :2]).max(1, initial=0) < LEAST_PX
     inside = np.zeros(len(boxes))
-    for region in photo.ignore:
+    for region in photo.ignored:
         size = np.minimum(boxes[:, 2:], region[2:]) - np.maximum(boxes[:, :2], region[:2])
         shared = np.clip(size, 0, None).prod(1)
         inside = np.maximum(inside, shared / np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(1), 1e-9))

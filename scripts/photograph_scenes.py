@@ -8,20 +8,21 @@ first view of each shows it whole, the others are windows, most of them around o
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from facing.picture import load_picture
+from facing.bench.photographs import read_photographs
 from facing.shards import SCHEMA, ShardSample, encode, write_shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from facing.bench.photographs import Photograph
 
 ANNOTATION = Path(__file__).parents[1] / "tests" / "data" / "photos_cc0.csv"
 LEAST_HEAD_PX = 8.0
@@ -46,42 +47,27 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=30, help="scenes per photograph; twice that of crowds")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    rows: dict[str, list[dict[str, str]]] = {}
-    with ANNOTATION.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row["part"] == "learn":
-                rows.setdefault(row["picture"], []).append(row)
-    written = 0
-    for number, (name, listed) in enumerate(rows.items()):
-        given = [row for row in listed if row["x0"]]
-        boxes = np.array([[float(row[key]) for key in ("x0", "y0", "x1", "y1")] for row in given])
-        ignored = np.array([row["ignore"] == "1" for row in given], dtype=bool)
+    written = pictures = 0
+    for photo in read_photographs(ANNOTATION, args.pictures, part="learn"):
         views = _views(
-            np.random.default_rng((args.seed, number)),
-            load_picture(args.pictures / name),
-            boxes=boxes.reshape(-1, 4),
-            ignored=ignored,
-            count=args.views * (2 if (~ignored).sum() >= CROWD else 1),
+            np.random.default_rng((args.seed, pictures)),
+            photo,
+            count=args.views * (2 if len(photo.boxes) >= CROWD else 1),
             size=args.size,
         )
         samples = [
-            ShardSample(f"{name.removesuffix('.jpg')}-{place:03d}", encode(pixels, quality=95), label)
+            ShardSample(f"{photo.name.removesuffix('.jpg')}-{place:03d}", encode(pixels, quality=95), label)
             for place, (pixels, label) in enumerate(views)
         ]
-        written += write_shard(args.out / f"scenes-{number:05d}.tar", samples)
-    print(f"{written} views of {len(rows)} photographs in {args.out}")
+        written += write_shard(args.out / f"scenes-{pictures:05d}.tar", samples)
+        pictures += 1
+    print(f"{written} views of {pictures} photographs in {args.out}")
 
 
 def _views(
-    rng: np.random.Generator,
-    picture: NDArray[np.uint8],
-    *,
-    boxes: NDArray[np.float64],
-    ignored: NDArray[np.bool_],
-    count: int,
-    size: int,
+    rng: np.random.Generator, photo: Photograph, *, count: int, size: int
 ) -> Iterator[tuple[NDArray[np.uint8], dict[str, Any]]]:
-    height, width = picture.shape[:2]
+    height, width = photo.pixels.shape[:2]
     whole = float(max(height, width))
     least = min(size / MOST_ENLARGED, whole)
     for number in range(count):
@@ -89,34 +75,29 @@ def _views(
         if number > 0:
             side = float(np.exp(rng.uniform(np.log(least), np.log(whole))))
             start = rng.random(2) * (np.array([width, height]) - side)
-            if (~ignored).any() and rng.random() < AROUND_HEADS:
-                head = boxes[rng.choice(np.flatnonzero(~ignored))]
+            if len(photo.boxes) and rng.random() < AROUND_HEADS:
+                head = photo.boxes[rng.integers(len(photo.boxes))]
                 share = np.exp(rng.uniform(*np.log(HEAD_SHARE)))
                 side = float(np.clip((head[2:] - head[:2]).max() / share, least, whole))
                 start = (head[:2] + head[2:]) / 2 - side * rng.uniform(0.25, 0.75, 2)
         start = np.clip(start, np.minimum(0, [width - side, height - side]), None)
         start = np.minimum(start, np.maximum(0, [width - side, height - side]))
-        yield _view(picture, start=start, side=side, boxes=boxes, ignored=ignored, size=size)
+        yield _view(photo, start=start, side=side, size=size)
 
 
 def _view(
-    picture: NDArray[np.uint8],
-    *,
-    start: NDArray[np.float64],
-    side: float,
-    boxes: NDArray[np.float64],
-    ignored: NDArray[np.bool_],
-    size: int,
+    photo: Photograph, *, start: NDArray[np.float64], side: float, size: int
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     low = np.floor(start).astype(int)
-    window = Image.fromarray(picture).crop((*low.tolist(), *(low + int(np.ceil(side))).tolist()))
+    window = Image.fromarray(photo.pixels).crop((*low.tolist(), *(low + int(np.ceil(side))).tolist()))
     scale = size / window.width
-    moved = (boxes - np.tile(low, 2)) * scale
+    moved = (np.concatenate([photo.boxes, photo.ignored]) - np.tile(low, 2)) * scale
     pixels = np.asarray(window.resize((size, size), Image.Resampling.BILINEAR))
     shared = np.clip(np.minimum(moved[:, 2:], size) - np.maximum(moved[:, :2], 0), 0, None).prod(1)
     share = shared / (moved[:, 2:] - moved[:, :2]).prod(1)
     large = (moved[:, 2:] - moved[:, :2]).max(1, initial=0) >= LEAST_HEAD_PX
-    asked = ~ignored & large & (share >= LEAST_INSIDE)
+    counts = np.arange(len(moved)) < len(photo.boxes)
+    asked = counts & large & (share >= LEAST_INSIDE)
     left = (share > 0) & ~asked
     return pixels, {
         "schema": SCHEMA,

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facing.bench.photographs import Photograph, read_photographs
+from facing.errors import DataError
 from facing.shards import find_shards, read_shard
 from script_files import load_script
 
@@ -74,9 +76,14 @@ def test_boxes_lie_on_the_heads_of_every_view(written):
 
 def test_heads_that_are_cut_or_small_are_ignored(script):
     box = np.array([[10.0, 10.0, 50.0, 50.0], [60.0, 60.0, 64.0, 64.0]])
-    pixels = photograph(200, 200, box[0])
-    _, label = script._view(
-        pixels, start=np.array([40.0, 0.0]), side=100.0, boxes=box, ignored=np.zeros(2, bool), size=SIZE
-    )
+    photo = Photograph("p001.jpg", photograph(200, 200, box[0]), box, ("front", "front"), np.zeros((0, 4)))
+    _, label = script._view(photo, start=np.array([40.0, 0.0]), side=100.0, size=SIZE)
     assert label["boxes"] == []
     assert len(label["ignore"]) == 2
+
+
+def test_a_photograph_that_is_not_there_is_named(tmp_path):
+    annotation = tmp_path / "heads.csv"
+    annotation.write_text("picture,part,x0,y0,x1,y1,facing,ignore,note\np009.jpg,learn,1,2,3,4,front,0,\n")
+    with pytest.raises(DataError, match=r"holds no p009.jpg, which heads.csv lists"):
+        list(read_photographs(annotation, tmp_path, part="learn"))
