@@ -156,6 +156,7 @@ def test_max_error_leaves_heads_out_and_draws_them_grey(files, capsys):
         (["estimate", "x", "--draw", "axis"], 2, "Did you mean 'axes'?"),
         (["estimate", "x", "--format", "xml"], 2, "--format"),
         (["estimate", "x", "--detector", "yunet"], 2, "--detector-model"),
+        (["estimate", "x", "--detector", "haeds"], 2, "Did you mean 'heads'?"),
         (["estimate", "x", "--boxes", "f", "--whole-image"], 2, "not both"),
         (["estimate", "x", "--boxes", "gone.csv"], 2, "gone.csv"),
         (["estimate", "x", "--whole-image", "--model", "gone.onnx"], 3, "gone.onnx does not exist"),

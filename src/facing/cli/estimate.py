@@ -19,13 +19,6 @@ DEFAULT_FOLDER = Path("facing-output")
 Format = StrEnum("Format", {name: name for name in names("facing.output.writers")})  # type: ignore[misc]
 
 
-class DetectorName(StrEnum):
-    """The detectors that are chosen by name."""
-
-    heads = "heads"
-    yunet = "yunet"
-
-
 def estimate(
     inputs: Annotated[
         list[str],
@@ -61,7 +54,13 @@ def estimate(
     model: Annotated[
         str, typer.Option(metavar="NAME", help="Pose model: a name of 'facing models' or an .onnx file.")
     ] = "small",
-    detector: Annotated[DetectorName, typer.Option(help="What finds the heads.")] = DetectorName.heads,
+    detector: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Finds the heads: a name of 'facing models', an .onnx file of ours, yunet or whole-image.",
+        ),
+    ] = "heads",
     detector_model: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Weights of the detector; yunet needs its yunet_n_dynamic.onnx."),
@@ -104,14 +103,14 @@ def estimate(
     if boxes is not None and whole_image:
         raise typer.BadParameter("give --boxes or --whole-image, not both")
     detects = boxes is None and not whole_image
-    if detects and detector is DetectorName.yunet and detector_model is None:
+    if detects and detector == "yunet" and detector_model is None:
         raise typer.BadParameter("the weights of yunet do not ship; give them with --detector-model FILE")
     styles = read_styles(draw if draw is not None else DEFAULT_STYLES if output is not None else "")
     given = None if boxes is None else by_place(read_boxes(boxes), file=boxes)
     finder = None if given is not None else load_detector("whole-image")
     if detects:
         finder = load_detector(
-            detector.value,
+            detector,
             model_file=detector_model,
             threshold=threshold,
             long_side=detector_size,

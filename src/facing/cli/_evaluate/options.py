@@ -43,7 +43,10 @@ Select: TypeAlias = Annotated[
     typer.Option("--select", help="NAME:DIR of the validation set on which a checkpoint is chosen."),
 ]
 DetectorName: TypeAlias = Annotated[
-    str, typer.Option("--detector", help="Head detector: heads, yunet, whole-image or an .onnx file.")
+    str,
+    typer.Option(
+        "--detector", help="A name of 'facing models', an .onnx file of ours, yunet or whole-image."
+    ),
 ]
 DetectorModel: TypeAlias = Annotated[
     Path | None, typer.Option("--detector-model", help="Weights of the detector, where they do not ship.")
