@@ -87,7 +87,7 @@ def test_without_roll_only_the_facing_is_drawn(picture):
 
 def test_labels_say_what_is_known():
     lines = label_lines(head(yaw=-70.4, pitch=-0.2, roll=12, error_deg=6.4))
-    assert lines == ["right  ±6°", "yaw -70°", "pitch +0°", "roll +12°"]
+    assert lines == ["right  error 6°", "yaw -70°", "pitch +0°", "roll +12°"]
 
 
 @pytest.mark.parametrize(

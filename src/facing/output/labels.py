@@ -32,7 +32,7 @@ def label_lines(head: HeadPose) -> list[str]:
     if _height(head.box) < SMALL_HEAD:
         known = (angle for angle in (head.yaw, head.pitch, head.roll) if angle is not None)
         return ["  ".join(f"{round(angle) + 0:+d}°" for angle in known)]
-    error = "" if head.error_deg is None else f"  ±{head.error_deg:.0f}°"
+    error = "" if head.error_deg is None else f"  error {head.error_deg:.0f}°"
     lines = [f"{head.facing}{error}"]
     for name in ("yaw", "pitch", "roll"):
         angle = getattr(head, name)
