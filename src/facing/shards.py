@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from facing.atomic import new_file
 from facing.errors import DataError
 
 if TYPE_CHECKING:
@@ -87,27 +88,27 @@ def write_shard(path: Path, samples: Iterable[ShardSample]) -> int:
     The bytes depend on the samples alone (no clock, no user), so equal input gives equal files.
 
     Args:
-        path: where the tar goes; its folder is made. A temporary file beside it is renamed at the end.
+        path: where the tar goes; its folder is made.
         samples: pictures encoded by `encode`, in order.
 
     Returns:
         How many samples were written.
+
+    Raises:
+        DataError: it cannot be written there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     count = 0
-    try:
-        with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as tar:
-            for sample in samples:
-                label = json.dumps(sample.label, separators=(",", ":")).encode()
-                for ending, data in ((".webp", sample.encoded), (".json", label)):
-                    info = tarfile.TarInfo(sample.key + ending)
-                    info.size = len(data)
-                    tar.addfile(info, io.BytesIO(data))
-                count += 1
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with (
+        new_file(path, keep_ending=False) as part,
+        tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
+        for sample in samples:
+            label = json.dumps(sample.label, separators=(",", ":")).encode()
+            for ending, data in ((".webp", sample.encoded), (".json", label)):
+                info = tarfile.TarInfo(sample.key + ending)
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+            count += 1
     return count
 
 

@@ -255,7 +255,7 @@ def test_a_killed_fetch_leaves_nothing_that_is_found(folder, home, server, copy)
     command = [sys.executable, "-c", code, f"{server}/hangs", str(folder)]
     with subprocess.Popen(command) as process:
         deadline = time.monotonic() + 30
-        while not any(path.stat().st_size for path in home.glob(".base-1*")):
+        while not any(path.stat().st_size for path in home.glob(".*.part")):
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)

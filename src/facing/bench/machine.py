@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from facing.output.sink import new_file
+from facing.atomic import new_file
 
 SCHEMA = 1
 LIBRARIES = ("facing", "numpy", "onnxruntime", "pillow")

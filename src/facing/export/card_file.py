@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
+from facing.atomic import new_file
 from facing.errors import MissingExtraError, ModelError
 from facing.runtime.card import METADATA_KEY
 
@@ -25,7 +25,7 @@ def embed_card(path: Path, card: Card, out: Path) -> None:
         out: the file to write, whole or not at all; it may be `path`.
 
     Raises:
-        ModelError: `path` cannot be read as ONNX.
+        ModelError: `path` cannot be read as ONNX, or `out` cannot be written.
         MissingExtraError: onnx is not installed.
     """
     try:
@@ -41,15 +41,14 @@ def embed_card(path: Path, card: Card, out: Path) -> None:
 
 
 def write_model(model: onnx.ModelProto, card: Card, out: Path) -> None:
-    """Write a model with its card, whole or not at all."""
+    """Write a model with its card, whole or not at all.
+
+    Raises:
+        ModelError: it cannot be written there.
+    """
     kept = [(entry.key, entry.value) for entry in model.metadata_props if entry.key != METADATA_KEY]
     del model.metadata_props[:]
     for key, value in [*kept, (METADATA_KEY, card.to_json())]:
         model.metadata_props.add(key=key, value=value)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
+    with new_file(out, keep_ending=False, kind=ModelError) as part:
         part.write_bytes(model.SerializeToString())
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)

@@ -1,13 +1,13 @@
-"""Where output goes: files that are written whole or not at all, and open streams."""
+"""Where output goes: open streams, text files and drawn pictures, each file whole or not at all."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeAlias
 
+from facing.atomic import new_file
 from facing.errors import DataError
 from facing.output.record import PictureRecord
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+__all__ = ["Add", "Writer", "new_file", "save_picture", "text_sink"]
+
 Add: TypeAlias = Callable[[PictureRecord], None]
 """Takes the next record; text appears at once on a stream."""
 
@@ -25,32 +27,6 @@ Writer: TypeAlias = Callable[[Path | TextIO], AbstractContextManager[Add]]
 
 A path is written whole or not at all; a stream is written as records come and stays open.
 """
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[Path]:
-    """Write a file whole or not at all.
-
-    Args:
-        path: where it goes in the end; its folder is made. What is there stays until the new file is done.
-
-    Yields:
-        A path beside it to write to, with the same ending.
-
-    Raises:
-        DataError: the folder or the file cannot be written.
-    """
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise DataError(f"{path} cannot be written ({reason}); choose another place") from error
-    finally:
-        with suppress(OSError):  # it may never have been there
-            part.unlink()
 
 
 @contextmanager
@@ -75,5 +51,8 @@ def save_picture(pixels: NDArray[np.uint8], path: Path) -> None:
     """
     from PIL import Image
 
-    with new_file(path) as part:
-        Image.fromarray(pixels).save(part, quality=92)
+    try:
+        with new_file(path) as part:
+            Image.fromarray(pixels).save(part, quality=92)
+    except ValueError as error:  # WebP, for one, ends at 16,383 pixels a side
+        raise DataError(f"{path} cannot be written ({error}); choose another place or format") from error

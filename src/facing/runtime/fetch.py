@@ -8,10 +8,11 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from facing.atomic import new_file
 from facing.errors import ModelError, UnknownNameError
 from facing.runtime.weights import FOLDER, shipped
 
@@ -142,9 +143,8 @@ def _store(
     opened: _Opened, model: ShippedModel, *, source: str, progress: Progress | None, remedy: str
 ) -> None:
     """Write what comes beside its place, and rename it once its digest is right."""
-    part = model.path.with_name(f".{model.path.name}.{os.getpid()}.part")
-    try:
-        part.parent.mkdir(parents=True, exist_ok=True)
+    elsewhere = "choose another folder with --into"
+    with new_file(model.path, keep_ending=False, kind=ModelError, remedy=elsewhere) as part:
         with part.open("wb") as target:
             digest = _copy(opened, target, source=source, progress=progress, remedy=remedy)
             target.flush()
@@ -154,14 +154,6 @@ def _store(
                 f"{source} is not model {model.name!r}: its SHA-256 begins with {digest[:SHOWN]}, that of "
                 f"the released file with {model.sha256[:SHOWN]}; nothing was kept, check where it comes from"
             )
-        part.replace(model.path)
-    except OSError as error:
-        raise ModelError(
-            f"{model.path} cannot be written ({error.strerror or error}); choose another folder with --into"
-        ) from error
-    finally:
-        with suppress(OSError):  # it may never have been there
-            part.unlink()
 
 
 def _copy(opened: _Opened, target: BinaryIO, *, source: str, progress: Progress | None, remedy: str) -> str:

@@ -8,10 +8,10 @@ where the recipe keeps them.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from facing.atomic import new_file
 from facing.errors import ModelError
 
 if TYPE_CHECKING:
@@ -59,7 +59,12 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, whole or not at all."""
+    """Write a checkpoint, whole or not at all.
+
+    Raises:
+        ModelError: it cannot be written there.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     groups = {"weights": checkpoint.weights, "raw": checkpoint.raw, "optim": checkpoint.optim}
@@ -80,13 +85,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "commit": checkpoint.commit,
         "data": checkpoint.data,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        save_file(tensors, part, metadata={HEADER_KEY: json.dumps(story, sort_keys=True)})
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        with new_file(path, keep_ending=False, kind=ModelError) as part:
+            save_file(tensors, part, metadata={HEADER_KEY: json.dumps(story, sort_keys=True)})
+    except SafetensorError as error:  # what its library makes of a full disk
+        raise ModelError(f"{path} cannot be written ({error}); choose another place") from error
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
