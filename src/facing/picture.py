@@ -7,6 +7,7 @@ import glob
 import importlib
 import io
 import os
+import stat
 import threading
 import warnings
 from dataclasses import dataclass
@@ -115,23 +116,34 @@ def find_pictures(inputs: Iterable[str | os.PathLike[str]]) -> list[FoundPicture
     found: dict[Path, FoundPicture] = {}
     for given in inputs:
         path = Path(given)
-        files = list(_expanded(path))
-        if not files:
-            files = [FoundPicture(path, PictureError(_nothing(path)))]
-        for file in files:
+        for file in _expanded(path):
             found.setdefault(file.path, file)
     return list(found.values())
 
 
-def _expanded(path: Path) -> Iterator[FoundPicture]:
-    if path.is_dir():
-        yield from map(FoundPicture, _below(path))
-    elif path.exists():
-        yield FoundPicture(path)
-    elif glob.has_magic(str(path)):
-        for match in sorted(map(Path, glob.glob(str(path), recursive=True))):  # noqa: PTH207 - any root
-            if match.is_file() and match.suffix.lower() in ENDINGS:
-                yield FoundPicture(match)
+def _expanded(path: Path) -> list[FoundPicture]:
+    """List the pictures of one input, or what is wrong with it."""
+    try:
+        folder = stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        if glob.has_magic(str(path)):
+            wrong = f"no picture matches {path}; quote the pattern and check it"
+            return _matching(str(path)) or [FoundPicture(path, PictureError(wrong))]
+        return [FoundPicture(path, _not_opened(path, error))]
+    wrong = f"{path} holds no picture; give a folder with files such as .jpg or .png"
+    if folder:
+        return [FoundPicture(file) for file in _below(path)] or [FoundPicture(path, PictureError(wrong))]
+    return [FoundPicture(path)]
+
+
+def _matching(pattern: str) -> list[FoundPicture]:
+    matches = sorted(map(Path, glob.glob(pattern, recursive=True)))  # noqa: PTH207 - any root
+    # A link to nothing or a file that may not be read gets its error where it is loaded.
+    return [
+        FoundPicture(match)
+        for match in matches
+        if match.suffix.lower() in ENDINGS and (os.path.isfile(match) or not os.path.exists(match))  # noqa: PTH110, PTH113 - these never raise
+    ]
 
 
 def _below(folder: Path) -> list[Path]:
@@ -142,12 +154,11 @@ def _below(folder: Path) -> list[Path]:
     return sorted(file for file in files if file.suffix.lower() in ENDINGS)
 
 
-def _nothing(path: Path) -> str:
-    if path.is_dir():
-        return f"{path} holds no picture; give a folder with files such as .jpg or .png"
-    if glob.has_magic(str(path)):
-        return f"no picture matches {path}; quote the pattern and check it"
-    return f"{path} does not exist; check the name"
+def _not_opened(path: Path, error: OSError | ValueError) -> PictureError:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return PictureError(f"{path} does not exist; check the name")
+    reason = getattr(error, "strerror", None) or error
+    return PictureError(f"{path} cannot be opened ({reason}); check the name and its permissions")
 
 
 def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
@@ -168,17 +179,13 @@ def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _from_file(path: Path, *, max_pixels: int) -> NDArray[np.uint8]:
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - never raises
         raise PictureError(f"{path} is a folder; give a picture file")
     try:
         with path.open("rb") as stream:
             return _from_stream(stream, name=str(path), max_pixels=max_pixels)
-    except FileNotFoundError as error:
-        raise PictureError(f"{path} does not exist; check the name") from error
     except (OSError, ValueError) as error:
-        raise PictureError(
-            f"{path} cannot be opened ({error}); check the name and its permissions"
-        ) from error
+        raise _not_opened(path, error) from error
 
 
 def _from_stream(stream: IO[bytes], *, name: str, max_pixels: int) -> NDArray[np.uint8]:

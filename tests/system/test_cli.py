@@ -139,6 +139,35 @@ def test_drawn_pictures_stay_apart_and_spare_the_inputs(files, capsys):
     assert not list(files.glob("**/*.part*"))
 
 
+def test_a_picture_that_cannot_be_drawn_stops_nothing(files, capsys):
+    colour = Image.new("RGB", (128, 96), (200, 180, 160))
+    colour.save(files / "a" / ("я" * 122 + ".jpg"))  # 248 of 255 bytes
+    colour.save(files / "a" / ("b" * 251 + ".gif"))  # as .gif.png it is too long
+    assert estimate("a", "--output", "drawn", "--format", "jsonl") == 3
+    out, err = capsys.readouterr()
+    records = [json.loads(line) for line in out.splitlines()]
+    assert [(record["error"], len(record["heads"])) for record in records] == [(None, 2)] * 3
+    assert "cannot be written (File name too long)" in err
+    assert "1 of 3 inputs failed" in err
+    assert len(list((files / "drawn").iterdir())) == 2
+
+
+def test_a_name_that_cannot_be_looked_up_stops_nothing(files, capsys):
+    (files / "loop.jpg").symlink_to("loop.jpg")
+    assert estimate("x" * 300, "loop.jpg", "a/x.png", "--output", "drawn", "--format", "jsonl") == 3
+    assert [line["error"] is None for line in lines(capsys)] == [False, False, True]
+
+
+def test_files_without_a_shared_folder_are_drawn_side_by_side(files, monkeypatch):
+    def two_drives(_paths):
+        raise ValueError("Paths don't have the same drive")
+
+    monkeypatch.setattr(os.path, "commonpath", two_drives)
+    assert estimate("a/x.png", "b/x.png") == 0
+    drawn = drawn_paths([Path("a/x.png"), Path("b/x.png")], folder=Path("drawn"))
+    assert [path.name for path in drawn] == ["x.png", "x-2.png"]
+
+
 def test_max_error_leaves_heads_out_and_draws_them_grey(files, capsys):
     assert estimate("a/x.png", "--max-error", "5", "--format", "jsonl", "--draw", "axes") == 0
     assert lines(capsys)[0]["heads"] == []

@@ -257,6 +257,26 @@ def test_find_pictures_expands_and_reports(tmp_path):
     assert "no picture matches" in messages[2]
 
 
+def test_names_that_cannot_be_looked_up_stand_in_their_place(tmp_path, monkeypatch):
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "nowhere.jpg").symlink_to("gone")
+    long = tmp_path / ("x" * 300)
+    found = find_pictures([long, tmp_path / "loop", tmp_path / "a.jpg", tmp_path / "[n]*.jpg"])
+    assert [item.path.name for item in found] == [long.name, "loop", "a.jpg", "nowhere.jpg"]
+    assert [item.error is None for item in found] == [False, False, True, True]
+    assert "cannot be opened (File name too long); check the name and its permissions" in str(found[0].error)
+    with pytest.raises(PictureError, match="cannot be opened"):
+        load_picture(long)
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refused)  # as below a folder that may not be read; root reads all
+    (item,) = find_pictures(["locked/a.jpg"])
+    assert "locked/a.jpg cannot be opened (Permission denied)" in str(item.error)
+
+
 def test_every_ending_names_a_format_that_is_read():
     Image.init()
     known = {ending for ending, form in Image.registered_extensions().items() if form in Image.OPEN}

@@ -45,13 +45,24 @@ def look(
     """
     own = None
     if boxes is not None:
-        own = boxes.get(Path(name).resolve())
+        own = boxes.get(real_path(Path(name)))
         if own is None:
             raise PictureError(f"{name} is not named in the file of boxes; add its boxes or leave it out")
-    picture = load_picture(sys.stdin.buffer.read() if name == STDIN else name)
+    picture = load_picture(_standard_input() if name == STDIN else name)
     height, width = picture.shape[:2]
     heads = tuple(estimator(picture, boxes=own))
     return PictureRecord(file=name, width=width, height=height, heads=heads), picture
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:  # the shell closed it: <&-
+        raise PictureError("standard input is closed; send a picture into it or name a file")
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise PictureError(
+            f"standard input cannot be read ({error.strerror or error}); send a picture into it"
+        ) from error
 
 
 def within(record: PictureRecord, *, max_error_deg: float | None) -> PictureRecord:
@@ -65,8 +76,13 @@ def within(record: PictureRecord, *, max_error_deg: float | None) -> PictureReco
 
 def by_place(boxes: Mapping[str, NDArray[np.float32]], *, file: Path) -> dict[Path, NDArray[np.float32]]:
     """Key boxes by full path: names are meant from the current folder, or from the folder of their file."""
-    beside = {(file.parent / name).resolve(): rows for name, rows in boxes.items()}
-    return beside | {Path(name).resolve(): rows for name, rows in boxes.items()}
+    beside = {real_path(file.parent / name): rows for name, rows in boxes.items()}
+    return beside | {real_path(Path(name)): rows for name, rows in boxes.items()}
+
+
+def real_path(path: Path) -> Path:
+    """Follow links; a loop of links, at which `Path.resolve` fails, stays where it cannot be followed."""
+    return Path(os.path.realpath(path))
 
 
 def read_styles(text: str) -> frozenset[str]:
@@ -90,24 +106,32 @@ def drawn_paths(files: Iterable[Path], *, folder: Path) -> list[Path]:
         inputs share, so equal names in different folders stay apart.
     """
     given = [Path(os.path.abspath(file)) for file in files]  # noqa: PTH100 - links keep their own names
-    shared = Path(os.path.commonpath([file.parent for file in given])) if given else Path()
-    taken = {path for file in given for path in (file, file.resolve())}
+    shared = _shared_folder(given)
+    taken = {path for file in given for path in (file, real_path(file))}
     drawn: list[Path] = []
     for file in given:
-        below = file.relative_to(shared)
+        below = Path(file.name) if shared is None else file.relative_to(shared)
         if file.name == "-":
             below = below.with_name("stdin.jpg")
         elif below.suffix.lower() not in SAVED:
             below = below.with_name(f"{below.name}.png")
         path = _free(Path(os.path.abspath(folder / below)), taken=taken)  # noqa: PTH100
-        taken |= {path, path.resolve()}
+        taken |= {path, real_path(path)}
         drawn.append(path)
     return drawn
 
 
+def _shared_folder(files: list[Path]) -> Path | None:
+    """Give the folder that holds all files; None where there is none, as on two drives of Windows."""
+    try:
+        return Path(os.path.commonpath([file.parent for file in files]))
+    except ValueError:
+        return None
+
+
 def _free(path: Path, *, taken: set[Path]) -> Path:
     free, number = path, 2
-    while free in taken or free.resolve() in taken:
+    while free in taken or real_path(free) in taken:
         free = path.with_stem(f"{path.stem}-{number}")
         number += 1
     return free

@@ -121,7 +121,9 @@ def estimate(
         raise ModelError(f"model {estimator.card.name!r} states no error; leave --max-error out")
 
     found = find_pictures(inputs)
-    targets = drawn_paths([source.path for source in found], folder=output or DEFAULT_FOLDER)
+    targets = (
+        drawn_paths([source.path for source in found], folder=output or DEFAULT_FOLDER) if styles else []
+    )
     writer: Writer = load("facing.output.writers", format.value, attribute="WRITER", kind="format")  # type: ignore[assignment]
     failed = 0
     with writer(data_stream()) as add:
@@ -136,9 +138,14 @@ def estimate(
                 add(PictureRecord(file=name, error=str(reason)))
                 continue
             add(within(record, max_error_deg=max_error))
-            if styles:
+            if not styles:
+                continue
+            try:
                 drawn = draw_heads(picture, record.heads, styles=styles, max_error_deg=max_error)
                 save_picture(drawn, targets[index])
+            except FacingError as reason:
+                failed += 1
+                say(f"facing: {reason}")
     if failed:
         say(f"facing: {failed} of {len(found)} inputs failed")
         raise typer.Exit(3)
