@@ -244,6 +244,27 @@ def test_a_closed_pipe_is_quiet(files):
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "out", "err"),
+    [
+        ("estimate a/x.png --model pose.onnx --whole-image >/dev/full", "", "No space left on device"),
+        ("--version >/dev/full", "", "No space left on device"),
+        ("estimate a/x.png --model pose.onnx --whole-image >&-", "", "standard output is closed"),
+        ("estimate - a/x.png --model pose.onnx --whole-image <&-", "standard input is closed", "1 of 2"),
+        ("estimate - a/x.png --model pose.onnx --whole-image 0>w", "cannot be read (", "1 of 2"),
+        ("estimate gone a/x.png --model pose.onnx --whole-image 2>&-", "1 head", ""),
+    ],
+)
+def test_streams_that_are_full_or_closed_get_one_sentence(files, words, out, err):
+    command = f"{sys.executable} -m facing {words}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert out in done.stdout
+    assert err in done.stderr
+    assert done.stderr.count("\n") == bool(err)
+    assert "inputs failed" not in done.stdout
+
+
 def wait_until_idle(pid, *, polls=5, apart_s=0.3):
     """Wait until a process has used no processor time for a while, however slow the machine is."""
     table = Path(f"/proc/{pid}/stat")

@@ -9,6 +9,7 @@ Exit codes: 0 all done, 2 usage, 3 an input failed, 4 an extra is missing, 130 s
 from __future__ import annotations
 
 import ast
+import os
 import re
 import sys
 from importlib.metadata import requires, version
@@ -41,20 +42,45 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: without the program's name; None takes those of the process.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given == ["--version"]:  # before typer is imported
-        print(version("facing"))
-        return
+    if sys.stderr is None:  # the shell closed it: 2>&-; talk must not get among the data
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
     options, chosen = _split(given)
     try:
-        _run(given, chosen=chosen)
-    except FacingError as error:
+        try:
+            if given == ["--version"]:  # before typer is imported
+                print(version("facing"))
+            else:
+                _run(given, chosen=chosen)
+        finally:
+            _flush_data()
+    except BrokenPipeError as error:  # who read it has seen enough
+        raise SystemExit(1) from error
+    except (FacingError, OSError) as error:
         if "--debug" in options:
             raise
-        print(f"facing: {error}", file=sys.stderr)
+        print(f"facing: {_sentence(error)}", file=sys.stderr)
         raise SystemExit(exit_code(error)) from error
 
 
-def exit_code(error: FacingError) -> int:
+def _flush_data() -> None:
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What could not be written would be tried again, and fail with more words, when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def _sentence(error: FacingError | OSError) -> str:
+    if isinstance(error, FacingError):
+        return str(error)
+    place = error.filename or "a file or stream"
+    return f"{place} cannot be read or written ({error.strerror or error}); check its name, rights and space"
+
+
+def exit_code(error: FacingError | OSError) -> int:
     """Tell usage from input from a missing extra."""
     if isinstance(error, MissingExtraError):
         return EXTRA

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from facing.errors import DataError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -23,8 +25,13 @@ def data_stream() -> TextIO:
     """Give standard output as UTF-8 with line feeds, so that the same input gives the same bytes everywhere.
 
     File names that are no valid Unicode come out as escapes, which JSON reads back.
+
+    Raises:
+        DataError: there is no standard output.
     """
     stream = sys.stdout
+    if stream is None:  # the shell closed it: >&-
+        raise DataError("standard output is closed; send it to a file or a pipe")
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
     return stream
