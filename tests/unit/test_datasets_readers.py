@@ -163,6 +163,19 @@ def test_missing_columns_are_named_with_what_was_found(tmp_path, text, words):
         read("csv", table(tmp_path, text))
 
 
+def test_what_a_killed_run_left_is_no_data(folders):
+    put(folders, "good")
+    for part, ending in (("bg_imgs", "jpg"), ("bbox", "txt"), ("info", "txt")):
+        (folders / part / f".4711.part.{ending}").touch()
+    samples, left_out = read("quat-folder", folders)
+    assert [sample.key for sample in samples] == ["good"]
+    assert left_out == []
+    (folders / "heads.csv").write_text("picture,yaw\na.png,3\n")
+    (folders / ".4711.part.csv").write_text("picture,ya")
+    (sample,), _ = read("csv", folders)
+    assert sample.key == "a.png"
+
+
 def test_a_folder_with_two_tables_or_none_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"holds 0 \.csv"):
         read("csv", tmp_path)

@@ -42,10 +42,14 @@ def find_files(folder: Path, pattern: str, *, title: str) -> list[Path]:
 
 
 def find_any(folder: Path, patterns: Sequence[str], *, title: str) -> list[Path]:
-    """List the files that match at least one pattern, each once and in a fixed order; see `find_files`."""
+    """List the files that match at least one pattern, each once and in a fixed order; see `find_files`.
+
+    Hidden files are left out: what a killed run left is one, and `Path.glob` gives it.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder; name the one that holds {title}")
-    found = sorted({path for pattern in patterns for path in folder.glob(pattern)})
+    matches = {path for pattern in patterns for path in folder.glob(pattern)}
+    found = sorted(path for path in matches if not path.name.startswith("."))
     if not found:
         raise missing(folder, " or ".join(patterns), title=title)
     return found

@@ -73,7 +73,7 @@ class _Table:
 
 def _table(path: Path) -> _Table:
     if path.is_dir():
-        found = sorted(path.glob("*.csv"))
+        found = sorted(path.glob("[!.]*.csv"))  # hidden ones were left by killed runs
         if len(found) != 1:
             raise DataError(f"{path} holds {len(found)} .csv files; name the one to read")
         (path,) = found
