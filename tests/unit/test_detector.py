@@ -9,6 +9,7 @@ from facing.geometry.boxes import overlap
 from facing.picture import load_picture
 from facing.runtime.detections import fit_picture
 from facing.runtime.detector import HeadDetector, WholeImage, YuNetDetector, load_detector, read_boxes
+from facing.runtime.estimator import PoseEstimator
 from facing.runtime.yunet import head_from_face
 from tiny_models import write_heads, write_pose
 
@@ -137,6 +138,16 @@ def test_boxes_rise_by_a_share_of_their_longer_side(tmp_path):
     still = HeadDetector(write_heads(tmp_path / "a.onnx")).detect(picture).boxes
     risen = HeadDetector(write_heads(tmp_path / "b.onnx", rise=0.25)).detect(picture).boxes
     np.testing.assert_allclose(still - risen, [[0, 8, 0, 8]], atol=0.3)
+
+
+def test_a_box_that_rises_out_of_the_picture_is_dropped(tmp_path):
+    detector = HeadDetector(write_heads(tmp_path / "m.onnx", rise=0.3))
+    picture = red_square(64, 64, (8, 0, 40, 6))  # 6 high, and it rises by 0.3 of 32
+    found = detector.detect(picture)
+    assert found.boxes.shape == (0, 4)
+    assert found.scores.shape == (0,)
+    estimator = PoseEstimator(write_pose(tmp_path / "p.onnx"), detector, threads=1)
+    assert estimator(picture) == []
 
 
 def test_the_second_look_is_no_larger_than_the_first(tmp_path):

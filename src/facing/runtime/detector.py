@@ -127,6 +127,7 @@ class HeadDetector:
         kept = best_first(boxes, scores, overlap_limit=detection.overlap_limit, most=MOST)
         boxes, scores = boxes[kept], scores[kept]
         boxes[:, 1::2] -= detection.rise * _longer_sides(boxes)[:, None]
+        boxes, scores = _those(boxes, scores, meets(boxes, picture=picture))
         return Detections(boxes.astype(np.float32), scores.astype(np.float32))
 
     def _closer(self, picture: NDArray[np.uint8], *, close: int) -> list[_Look]:
