@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     PictureSource: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[np.uint8]
 
-# What Pillow refuses on its own; pictures of 108-megapixel phones lie below.
+# What Pillow refuses unless told otherwise; pictures of 108-megapixel phones lie below.
 MAX_PIXELS = 178_956_970
 ENDINGS = frozenset(
     f".{ending}"
@@ -200,8 +200,6 @@ def _from_stream(stream: IO[bytes], *, name: str, max_pixels: int) -> NDArray[np
     with _quiet():
         try:
             picture = Image.open(stream, formats=formats)
-        except Image.DecompressionBombError as error:
-            raise PictureError(_too_large(name, max_pixels=max_pixels)) from error
         except Exception as error:
             raise PictureError(
                 f"{name} is no picture that can be read; give JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or PGM"
@@ -219,19 +217,22 @@ def _register_heic(name: str) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Pillow's warnings on odd headers from the user; the sizes are checked here."""
+    """Keep Pillow's warnings on odd headers and its own limit away; the sizes are checked here."""
     with _headers, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
-
-
-def _too_large(name: str, *, max_pixels: int) -> str:
-    return f"{name} has more than {max_pixels:,} pixels; make it smaller or raise max_pixels"
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _decoded(picture: Image.Image, *, name: str, max_pixels: int) -> NDArray[np.uint8]:
     if picture.width * picture.height > max_pixels:
-        raise PictureError(_too_large(name, max_pixels=max_pixels))
+        raise PictureError(
+            f"{name} has more than {max_pixels:,} pixels; make it smaller, or in Python raise max_pixels of "
+            "facing.load_picture"
+        )
     if 0 in picture.size:
         raise PictureError(f"{name} has no pixels; give a picture")
     try:

@@ -2,6 +2,7 @@ import contextlib
 import io
 import struct
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -141,15 +142,22 @@ def test_an_animation_gives_its_first_frame():
 
 def test_too_many_pixels_are_refused_before_decoding_and_without_a_warning():
     data = encoded(Image.new("L", (100, 100)), "PNG")
-    with pytest.raises(PictureError, match="more than 9,999 pixels; make it smaller or raise max_pixels"):
+    with pytest.raises(PictureError, match="more than 9,999 pixels; make it smaller, or in Python raise"):
         load_picture(data, max_pixels=9_999)
     assert load_picture(data, max_pixels=10_000).shape == (100, 100, 3)
     bomb = bytearray(data)
     bomb[16:24] = struct.pack(">II", 60_000, 60_000)
+    bomb[29:33] = struct.pack(">I", zlib.crc32(bomb[12:29]))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(PictureError):
+        with pytest.raises(PictureError, match="more than 178,956,970 pixels"):
             load_picture(bytes(bomb))
+
+
+def test_the_limit_of_pixels_is_ours_alone(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # Pillow refuses twice as many
+    assert load_picture(encoded(Image.new("L", (100, 100)), "PNG")).shape == (100, 100, 3)
+    assert Image.MAX_IMAGE_PIXELS == 100
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF"])
