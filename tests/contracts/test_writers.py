@@ -126,9 +126,12 @@ def test_csv_has_a_row_for_heads_none_and_failures():
 
 def test_the_table_is_narrow_and_keeps_control_characters_off_the_terminal():
     odd = PictureRecord(file="a\x1b[31m\n.jpg", width=1, height=1)
-    text = written(load_writer("table"), records=(*RECORDS, odd))
+    broken = PictureRecord(file=odd.file, error=f"{odd.file} is broken")
+    other = PictureRecord(file=odd.file, error="no \x1b[31mreader\n")
+    text = written(load_writer("table"), records=(*RECORDS, odd, broken, other))
     assert max(map(len, text.splitlines())) <= 72
     assert "\x1b" not in text
+    assert text.splitlines()[-2:] == ["a?[31m?.jpg is broken", "a?[31m?.jpg: no ?[31mreader?"]
 
 
 def test_pictures_are_saved_whole(tmp_path):

@@ -302,10 +302,13 @@ def test_the_commands_fetch_list_and_use_it(tmp_path):
         )
 
     estimate = ("estimate", str(PACKAGE / "weights" / "demo.jpg"), "--model", "base", "--whole-image")
-    assert "not fetched; get it with: facing models fetch base" in facing_command("models").stdout
+    assert "not fetched; get it with: facing models fetch base --from FILE" in facing_command("models").stdout
     refused = facing_command(*estimate)
     assert refused.returncode == 3
-    assert refused.stderr == "facing: model 'base' is not fetched yet; run facing models fetch base\n"
+    assert (
+        refused.stderr
+        == "facing: model 'base' is not fetched yet; run facing models fetch base --from FILE\n"
+    )
     done = facing_command("models", "fetch", "base", "--from", "tiny.onnx")
     assert done.returncode == 0, done.stderr
     size = model.stat().st_size / 1e6

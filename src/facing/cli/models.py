@@ -44,7 +44,7 @@ def _lines(row: "ShippedModel") -> tuple[str, str]:
     size = row.path.stat().st_size / 1e6 if there else row.mb
     shown = "" if size is None else f"{size:.1f} MB"
     first = f"{row.name:<13}  {row.kind:<5}  {shown:>7}  {row.licence}"
-    again = f"facing models fetch {row.name}" if row.fetchable else "install facing again"
+    again = row.fetch_command if row.fetchable else "install facing again"
     if not there:
         state = "not fetched; get it with: " if row.fetchable else "missing; "
         return first, f"                 {state}{again}"

@@ -19,7 +19,7 @@ class PictureRecord:
         file: as the user named it.
         width: of the upright picture, pixels; None where it could not be read.
         height: likewise.
-        heads: best first; empty where there are none or the input failed.
+        heads: largest first; empty where there are none or the input failed.
         error: one sentence, or None where the input was read.
     """
 

@@ -41,6 +41,11 @@ class ShippedModel:
     url: str = ""
     mb: float | None = None
 
+    @property
+    def fetch_command(self) -> str:
+        """The command line that fetches it; weights without an address need a copy of the file."""
+        return f"facing models fetch {self.name}{'' if self.url else ' --from FILE'}"
+
     def is_intact(self) -> bool:
         """Say whether the file is there and has the bytes it was released with."""
         return self.path.is_file() and hashlib.sha256(self.path.read_bytes()).hexdigest() == self.sha256
@@ -106,7 +111,7 @@ def weights_path(
             if model.path.is_file():
                 return model.path
             if model.fetchable:
-                raise ModelError(f"model {given!r} is not fetched yet; run facing models fetch {model.name}")
+                raise ModelError(f"model {given!r} is not fetched yet; run {model.fetch_command}")
             raise ModelError(f"{model.path} of model {given!r} is missing; install facing again")
     if path.is_file():
         return path

@@ -30,13 +30,13 @@ def write_table(target: Path | TextIO) -> Iterator[Add]:
 
 
 def _lines(record: PictureRecord) -> Iterator[str]:
-    file = _one_line(record.file)
     if record.error is not None:
         # Most errors name the file themselves.
-        yield record.error if record.error.startswith(record.file) else f"{file}: {record.error}"
+        named = record.error if record.error.startswith(record.file) else f"{record.file}: {record.error}"
+        yield _one_line(named)
         return
     count = {0: "no head found", 1: "1 head"}.get(len(record.heads), f"{len(record.heads)} heads")
-    yield f"{file}  {record.width} x {record.height}  {count}"
+    yield f"{_one_line(record.file)}  {record.width} x {record.height}  {count}"
     if record.heads:
         yield HEADER
     for number, head in enumerate(record.heads, start=1):
