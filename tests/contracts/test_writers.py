@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,13 @@ def test_file_and_stream_hold_the_same(writer, tmp_path):
         assert not path.exists()
     assert path.read_bytes() == written(writer).encode()
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_name_that_is_no_unicode_stops_nothing(writer, tmp_path):
+    path = tmp_path / "out.txt"
+    with writer(path) as add:
+        add(PictureRecord(file=os.fsdecode(b"caf\xe9.jpg"), width=1, height=1))
+    assert b"caf" in path.read_bytes()
 
 
 def test_a_failure_leaves_the_old_file(writer, tmp_path):

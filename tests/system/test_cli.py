@@ -106,6 +106,18 @@ def test_standard_input_and_patterns(files):
     assert done.stderr == b""
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems hold Unicode alone")
+@pytest.mark.parametrize("style", ["jsonl", "csv"])
+def test_a_name_that_is_no_unicode_is_found_again(files, style):
+    (files / "a" / "x.png").rename(files / os.fsdecode(b"caf\xe9.png"))
+    command = [*FACING, "estimate", b"caf\xe9.png", "--model", "pose.onnx", "--format", style]
+    first = subprocess.run([*command, "--whole-image"], capture_output=True, check=True).stdout
+    (files / "boxes").write_bytes(first)
+    again = subprocess.run([*command, "--boxes", "boxes"], capture_output=True, check=True).stdout
+    assert again == first
+    assert first.splitlines()[-1].count(b"caf\xe9.png" if style == "csv" else b"caf\\udce9.png") == 1
+
+
 @pytest.mark.parametrize("style", ["jsonl", "csv"])
 def test_what_is_printed_can_be_given_as_boxes(files, capsys, style):
     assert estimate("a/x.png", "b/x.png", "--format", style) == 0

@@ -6,7 +6,10 @@ import pytest
 
 from facing.errors import BoxError, ModelError, UnknownNameError
 from facing.geometry.boxes import overlap
+from facing.output.record import PictureRecord
 from facing.picture import load_picture
+from facing.pose import HeadPose
+from facing.registry import load
 from facing.runtime.detections import fit_picture
 from facing.runtime.detector import HeadDetector, WholeImage, YuNetDetector, load_detector, read_boxes
 from facing.runtime.estimator import PoseEstimator
@@ -269,6 +272,13 @@ def test_boxes_from_csv(tmp_path):
         ("file,x0,y0,x1,y1\na,1,2,3,4\nb,1,2,x,4\n", "line 3: .* is no box"),
         ("file,x0,y0,x1,y1\na,1,2\n", "line 2: .* is no box"),
         ("file,x0,y0,x1,y1\na,5,2,3,4\n", "line 2: .* has no area"),
+        ("x0,y0,x1,y1,file\n1,2,3,4,a\n1,2,3,4\n", "line 3: None is no name of a file"),
+        ("file,x0,y0,x1,y1\n,1,2,3,4\n", "line 2: '' is no name of a file"),
+        ("file,x0,y0,x1,y1\na\0.jpg,1,2,3,4\n", "line 2: .* is no name of a file"),
+        ("file,x0,y0,x1,y1\n" + "a" * 200_000, "line 2 is no CSV"),
+        ('{"file": "a\\u0000", "heads": []}', "line 1: .* is no name of a file"),
+        ('{"file": "\\ud800", "heads": []}', "line 1: .* is no name of a file"),
+        ('{"file": null, "heads": []}', "line 1: None is no name of a file"),
         ('{"file": "a", "heads": []}\n{"file": "b"}', "line 2 is no picture with heads"),
         ('{"file": "a", "heads": []}\n\n{', "line 3 is no picture with heads"),
         ('{"file": "a", "heads": [{"box": [1, 2, 3]}]}', "line 1: .* give four numbers"),
@@ -280,6 +290,28 @@ def test_wrong_boxes_files_name_the_line(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(BoxError, match=message):
         read_boxes(path)
+
+
+@pytest.mark.parametrize("name", ["a\u2028b.jpg", "a\x85b.jpg", "a\nb.jpg", "caf\udce9.jpg", '"a", b.jpg'])
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_names_come_back_as_they_were_written(tmp_path, form, name):
+    table = tmp_path / "boxes"
+    head = HeadPose(box=(1, 2, 3, 4), score=1, rotation=np.eye(3))
+    with load("facing.output.writers", form, attribute="WRITER", kind="format")(table) as add:
+        add(PictureRecord(file=name, width=8, height=8, heads=(head,)))
+        add(PictureRecord(file="next.jpg", width=8, height=8))
+    assert {name: rows.tolist() for name, rows in read_boxes(table).items()} == {
+        name: [[1, 2, 3, 4]],
+        "next.jpg": [],
+    }
+
+
+def test_line_ends_of_every_system_and_empty_rows_are_taken(tmp_path):
+    for end in ("\n", "\r\n", "\r"):
+        (tmp_path / "b.csv").write_bytes(end.join(["file,x0,y0,x1,y1", "a.jpg,1,2,3,4", ",,,,", ""]).encode())
+        assert {name: rows.tolist() for name, rows in read_boxes(tmp_path / "b.csv").items()} == {
+            "a.jpg": [[1, 2, 3, 4]]
+        }
 
 
 def test_a_boxes_file_that_cannot_be_read_is_named(tmp_path):

@@ -24,7 +24,7 @@ def say(text: str) -> None:
 def data_stream() -> TextIO:
     """Give standard output as UTF-8 with line feeds, so that the same input gives the same bytes everywhere.
 
-    File names that are no valid Unicode come out as escapes, which JSON reads back.
+    File names that are no valid Unicode keep their bytes.
 
     Raises:
         DataError: there is no standard output.
@@ -33,7 +33,7 @@ def data_stream() -> TextIO:
     if stream is None:  # the shell closed it: >&-
         raise DataError("standard output is closed; send it to a file or a pipe")
     if hasattr(stream, "reconfigure"):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+        stream.reconfigure(encoding="utf-8", errors=sys.getfilesystemencodeerrors(), newline="\n")
     return stream
 
 

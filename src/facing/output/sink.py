@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -31,11 +32,17 @@ A path is written whole or not at all; a stream is written as records come and s
 
 @contextmanager
 def text_sink(target: Path | TextIO) -> Iterator[TextIO]:
-    """Open a path for text (UTF-8, line feeds, whole or not at all) or pass a stream on and leave it open."""
+    """Open a path for text (UTF-8, line feeds, whole or not at all) or pass a stream on and leave it open.
+
+    File names that are no valid Unicode keep their bytes.
+    """
     if not isinstance(target, Path):
         yield target
         return
-    with new_file(target) as part, part.open("w", encoding="utf-8", newline="\n") as stream:
+    with (
+        new_file(target) as part,
+        part.open("w", encoding="utf-8", errors=sys.getfilesystemencodeerrors(), newline="\n") as stream,
+    ):
         yield stream
 
 

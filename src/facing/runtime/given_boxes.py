@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import json
 import math
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +17,6 @@ import numpy as np
 from facing.errors import BoxError
 
 if TYPE_CHECKING:
-    import os
-
     from numpy.typing import NDArray
 
 COLUMNS = ("file", "x0", "y0", "x1", "y1")
@@ -35,16 +37,24 @@ def read_boxes(path: str | os.PathLike[str]) -> dict[str, NDArray[np.float32]]:
         BoxError: the file cannot be read, or a line of it; the sentence names the line.
     """
     file = Path(path)
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BoxError(f"boxes file {file} cannot be read ({error}); give JSON lines or CSV") from error
+    # Names of files may hold bytes that are no valid Unicode, and line breaks that only Unicode knows.
+    lines = list(io.StringIO(_text(file), newline=""))
     first = next((line for line in lines if line.strip()), None)
     if first is None:
         raise BoxError(f"boxes file {file} is empty; give JSON lines or CSV")
     read = _from_json_lines if first.lstrip().startswith("{") else _from_csv
     boxes = read(file, lines)
     return {name: np.array(rows, dtype=np.float32).reshape(-1, 4) for name, rows in boxes.items()}
+
+
+def _text(file: Path) -> str:
+    try:
+        data = file.read_bytes()
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise BoxError(f"boxes file {file} cannot be read (it is UTF-16); save it as UTF-8")
+        return data.decode("utf-8", sys.getfilesystemencodeerrors()).removeprefix("\ufeff")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BoxError(f"boxes file {file} cannot be read ({error}); give JSON lines or CSV") from error
 
 
 def _from_json_lines(file: Path, lines: list[str]) -> dict[str, list[list[float]]]:
@@ -60,25 +70,41 @@ def _from_json_lines(file: Path, lines: list[str]) -> dict[str, list[list[float]
                 f"{file}, line {number} is no picture with heads ({error!r}); "
                 'give {"file": ..., "heads": [{"box": [x0, y0, x1, y1]}]}'
             ) from error
-        rows = boxes.setdefault(str(name), [])
+        rows = boxes.setdefault(_name(name, file=file, number=number), [])
         rows += [_box(values, file=file, number=number) for values in given]
     return boxes
 
 
 def _from_csv(file: Path, lines: list[str]) -> dict[str, list[list[float]]]:
     reader = csv.DictReader(lines, skipinitialspace=True)
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-    if missing:
-        raise BoxError(
-            f"{file}, line 1 lacks {', '.join(missing)}; give a header {','.join(COLUMNS)}, or JSON lines"
-        )
     boxes: dict[str, list[list[float]]] = {}
-    for row in reader:
-        values = [row[name] for name in COLUMNS[1:]]
-        rows = boxes.setdefault(row["file"], [])
-        if any(values):  # our own tables have a row without a box for a picture without heads
-            rows.append(_box(values, file=file, number=reader.line_num))
+    try:
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise BoxError(
+                f"{file}, line 1 lacks {', '.join(missing)}; give a header {','.join(COLUMNS)}, or JSON lines"
+            )
+        for row in reader:
+            values = [row[name] for name in COLUMNS[1:]]
+            if not any((row["file"], *values)):  # spreadsheets end with such rows
+                continue
+            rows = boxes.setdefault(_name(row["file"], file=file, number=reader.line_num), [])
+            if any(values):  # our own tables have a row without a box for a picture without heads
+                rows.append(_box(values, file=file, number=reader.line_num))
+    except csv.Error as error:
+        number = reader.reader.line_num
+        raise BoxError(f"{file}, line {number} is no CSV ({error}); write it again") from error
     return boxes
+
+
+def _name(value: Any, *, file: Path, number: int) -> str:
+    """Check that a name can be one of a file."""
+    try:
+        if isinstance(value, str) and value and b"\0" not in os.fsencode(value):
+            return value
+    except UnicodeEncodeError:
+        pass
+    raise BoxError(f"{file}, line {number}: {value!r} is no name of a file; give that of a picture")
 
 
 def _box(values: Any, *, file: Path, number: int) -> list[float]:

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 @contextmanager
 def write_jsonl(target: Path | TextIO) -> Iterator[Add]:
-    """Write one JSON object per picture; every line is complete in itself."""
+    """Write one JSON object per picture; every line is complete in itself.
+
+    File names that are no valid Unicode come out as escapes, which JSON reads back.
+    """
     with text_sink(target) as stream:
 
         def add(record: PictureRecord) -> None:
             line = json.dumps(record.to_dict(), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-            stream.write(line + "\n")
+            stream.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
             stream.flush()
 
         yield add
