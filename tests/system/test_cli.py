@@ -133,7 +133,8 @@ def test_what_is_printed_can_be_given_as_boxes(files, capsys, style):
 
 def test_a_picture_without_boxes_says_so(files, capsys):
     (files / "boxes.csv").write_text("file,x0,y0,x1,y1\na/x.png,10,10,50,60\n")
-    assert estimate("a/x.png", "b/x.png", "--boxes", "boxes.csv", "--format", "csv") == 3
+    command = ("estimate", "a/x.png", "b/x.png", "--model", "pose.onnx")
+    assert run(*command, "--boxes", "boxes.csv", "--format", "csv") == 3
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["head"] for row in rows] == ["1", ""]
     assert "not named in the file of boxes" in rows[1]["error"]
@@ -200,6 +201,11 @@ def test_max_error_leaves_heads_out_and_draws_them_grey(files, capsys):
         (["estimate", "x", "--detector", "haeds"], 2, "Did you mean 'heads'?"),
         (["estimate", "x", "--boxes", "f", "--whole-image"], 2, "not both"),
         (["estimate", "x", "--boxes", "gone.csv"], 2, "gone.csv"),
+        (["estimate", "x", "--whole-image", "--threshold", "0"], 2, "--threshold does nothing here"),
+        (["estimate", "x", "--whole-image", "--detector", "heads"], 2, "--detector does nothing here"),
+        (["estimate", "x", "--boxes", "b", "--detector-model", "h"], 2, "--detector-model does nothing"),
+        (["estimate", "x", "--boxes", "b", "--detector-size", "320"], 2, "--detector-size does nothing"),
+        (["estimate", "x", "--detector", "whole-image", "--threshold", "0"], 3, "looks for no heads"),
         (["estimate", "x", "--whole-image", "--model", "gone.onnx"], 3, "gone.onnx does not exist"),
         (["estimate", "x", "--whole-image", "--model", "tiny"], 2, "no model is called 'tiny'"),
         (["estimate"], 2, "INPUT"),

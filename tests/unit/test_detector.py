@@ -194,6 +194,9 @@ def test_detectors_by_name(tmp_path):
         load_detector("yunat")
     with pytest.raises(ModelError, match="weights of yunet do not ship; give model_file"):
         load_detector("yunet")
+    for setting in ({"model_file": path}, {"threshold": 0.0}, {"long_side": 320}):
+        with pytest.raises(ModelError, match="whole-image looks for no heads; leave"):
+            load_detector("whole-image", **setting)
     with pytest.raises(ModelError, match="is no YuNet"):
         load_detector("yunet", model_file=write_pose(tmp_path / "p.onnx"))
 

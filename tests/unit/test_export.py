@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from facing.cli import main
 from facing.errors import ModelError
 from facing.export.card_file import embed_card
 from facing.export.onnx import export_pose, pose_card
@@ -139,19 +140,14 @@ def test_missing_and_foreign_checkpoints_are_named(tmp_path):
 
 
 def test_command_writes_the_file(checkpoint, tmp_path, capsys):
-    from facing.cli.export import export
-
     Image.fromarray(smooth(1)[0]).save(tmp_path / "head.png")
     (tmp_path / "figures.json").write_text(json.dumps({"mae": 5.0}))
     out = tmp_path / "pose.onnx"
-    export(
-        checkpoint[0],
-        out,
-        name="small-1",
-        check=[tmp_path / "head.png"],
-        measured=[tmp_path / "figures.json"],
-        data=["renders=CC0-1.0"],
-    )
+    words = ["export", str(checkpoint[0]), "--out", str(out), "--name", "small-1"]
+    words += ["--check", str(tmp_path / "head.png"), "--measured", str(tmp_path / "figures.json")]
+    with pytest.raises(SystemExit) as left:
+        main([*words, "--trained-on", "renders=CC0-1.0"])
+    assert not left.value.code
     assert capsys.readouterr().out.strip() == str(out)
     card = Session(out, kind="pose").card
     assert (card.name, card.measured["figures"]["mae"]) == ("small-1", 5.0)

@@ -67,6 +67,30 @@ def test_the_graph_decodes_as_asked_and_the_card_says_so(run, tmp_path):
     assert np.abs(found - plain).max() > 0.02
 
 
+@pytest.mark.parametrize(
+    ("task", "words", "option"),
+    [
+        ("pose", ["--threshold", "0"], "--threshold"),
+        ("pose", ["--near-threshold", "0.3"], "--near-threshold"),
+        ("pose", ["--close-long-side", "0"], "--close-long-side"),
+        ("pose", ["--close-threshold", "0.3"], "--close-threshold"),
+        ("pose", ["--rise", "0"], "--rise"),
+        ("pose", ["--long-side", "320"], "--long-side"),
+        ("detection", ["--mirror"], "--mirror"),
+        ("detection", ["--full"], "--full"),
+        ("detection", ["--check", "a.jpg"], "--check"),
+        ("detection", ["--set", "head.bins=3"], "--set"),
+    ],
+)
+def test_options_of_the_other_kind_of_network_are_refused(tmp_path, capsys, task, words, option):
+    run = tmp_path / "best.safetensors"
+    save_checkpoint(run, Checkpoint({"a": torch.zeros(1)}, {"task": task, "name": "toy"}, "", step=1))
+    with pytest.raises(SystemExit) as left:
+        main(["export", str(run), "--out", str(tmp_path / "x.onnx"), *words])
+    assert left.value.code == 2
+    assert f"{option} does nothing here" in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
 def test_only_what_keeps_the_weights_can_be_changed(run, tmp_path):
     folder, _ = run
     with pytest.raises(ModelError, match=r"optim\.lr=1: .* only head"):

@@ -231,7 +231,9 @@ def test_the_command_starts_from_a_checkpoint_or_a_file(start, pictures, tmp_pat
     [
         ([], "is exported already; --int8 READER:DIR"),
         (["--int8", "csv"], "is not READER:DIR"),
-        (["--int8", "csv:x", "--mirror"], "is exported already"),
+        (["--int8", "csv:x", "--mirror"], "--mirror does nothing here"),
+        (["--int8", "csv:x", "--threshold", "0"], "--threshold does nothing here"),
+        (["--int8", "csv:x", "--long-side", "320"], "is exported already"),
     ],
 )
 def test_wrong_use_is_named(plain, tmp_path, capsys, words, message):

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, TextIO
 from facing.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
+
+    import typer
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -35,6 +37,26 @@ def data_stream() -> TextIO:
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(encoding="utf-8", errors=sys.getfilesystemencodeerrors(), newline="\n")
     return stream
+
+
+def refuse_given(context: typer.Context, names: Collection[str], *, because: str) -> None:
+    """Refuse options that would do nothing.
+
+    Args:
+        context: of the command.
+        names: of its parameters, as Python spells them.
+        because: why they would do nothing.
+
+    Raises:
+        typer.BadParameter: the user gave one of them, be it with its usual value.
+    """
+    import typer
+
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in names and source is not None and source.name == "COMMANDLINE":
+            option = max(parameter.opts, key=len)
+            raise typer.BadParameter(f"{option} does nothing here: {because}; leave it out")
 
 
 def shipped_recipes() -> dict[str, Path]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facing.cli._shared import data_stream, say, with_progress
+from facing.cli._shared import data_stream, refuse_given, say, with_progress
 from facing.errors import FacingError, ModelError
 from facing.registry import load, names
 
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 DEFAULT_STYLES = "axes,label"
 DEFAULT_FOLDER = Path("facing-output")
+DETECTION = frozenset({"detector", "detector_model", "detector_size", "threshold"})
 
 Format = StrEnum("Format", {name: name for name in names("facing.output.writers")})  # type: ignore[misc]
 
 
 def estimate(
+    context: typer.Context,
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -103,6 +105,8 @@ def estimate(
     if boxes is not None and whole_image:
         raise typer.BadParameter("give --boxes or --whole-image, not both")
     detects = boxes is None and not whole_image
+    if not detects:
+        refuse_given(context, DETECTION, because="--boxes and --whole-image look for no heads")
     if detects and detector == "yunet" and detector_model is None:
         raise typer.BadParameter("the weights of yunet do not ship; give them with --detector-model FILE")
     styles = read_styles(draw if draw is not None else DEFAULT_STYLES if output is not None else "")

@@ -9,11 +9,18 @@ from typing import Annotated, Any
 import typer
 
 from facing.cli._export import agreement, read_figures, whole_crops, write_int8
-from facing.cli._shared import say
+from facing.cli._shared import refuse_given, say
 from facing.errors import MissingExtraError
+
+DETECTOR = frozenset(
+    {"threshold", "near_threshold", "close_long_side", "close_threshold", "rise", "long_side"}
+)
+POSE = frozenset({"check", "changes", "mirror", "full"})
+"""Options that count for one kind of network alone, as parameters of `export`."""
 
 
 def export(
+    context: typer.Context,
     checkpoint: Annotated[
         Path,
         typer.Argument(help="A run folder of facing train, one of its files, or an .onnx file for --int8."),
@@ -90,9 +97,11 @@ def export(
     if checkpoint.suffix == ".onnx":
         if int8 is None:
             raise typer.BadParameter(f"{checkpoint} is exported already; --int8 READER:DIR makes it smaller")
-        decided = (threshold, near_threshold, close_threshold, rise, close_long_side)
-        if check or data or changes or mirror or full or any(decided):
-            raise typer.BadParameter(f"{checkpoint} is exported already; --name, --measured and --notes fit")
+        refuse_given(
+            context,
+            {*DETECTOR, *POSE, "data"},
+            because=f"{checkpoint} is exported already and keeps its card",
+        )
         write_int8(checkpoint, out, pictures=int8, name=name, measured=figures, notes=notes)
         print(out)
         return
@@ -111,10 +120,7 @@ def export(
     with tempfile.TemporaryDirectory() as folder:
         target = out if int8 is None else Path(folder) / "float.onnx"
         if found.recipe["task"] == "detection":
-            if changes:
-                raise typer.BadParameter(
-                    "--set changes how the head of a pose network decodes; this is a detector"
-                )
+            refuse_given(context, POSE, because=f"{checkpoint} is a detector")
             release = DetectorRelease(
                 name=name or str(found.recipe["name"]),
                 score_threshold=found.figures.get("threshold", 0.5) if threshold is None else threshold,
@@ -131,6 +137,7 @@ def export(
             assert card.detection is not None
             say(f"score threshold {card.detection.score_threshold:.3f}")
         else:
+            refuse_given(context, DETECTOR, because=f"{checkpoint} is no detector")
             told: dict[str, Any] = {"data": rows, "measured": own, "notes": notes}
             card = pose_card(checkpoint, name=name, changes=changes or (), **told)
             assert card.crop is not None

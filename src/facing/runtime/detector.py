@@ -190,9 +190,13 @@ def load_detector(
 
     Raises:
         UnknownNameError: there is no such detector.
-        ModelError: its weights cannot be used.
+        ModelError: its weights cannot be used, or a setting that "whole-image" does not have is given.
     """
     if name == "whole-image":
+        if any(setting is not None for setting in (model_file, threshold, long_side)):
+            raise ModelError(
+                "detector whole-image looks for no heads; leave model_file, threshold and long_side out"
+            )
         return WholeImage()
     if name == "yunet":
         if model_file is None:
