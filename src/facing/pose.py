@@ -34,9 +34,11 @@ class HeadPose:
         box: left, top, right, bottom of the bald head, pixels; it may leave the picture.
         score: how sure the detector is, 0 to 1; 1 where the box was given.
         rotation: (3, 3) head -> camera, read-only float64.
-        error_deg: expected geodesic error in degrees, None where the model was not calibrated.
+        error_deg: expected geodesic error in degrees, None where the model states none. Where its card has
+            no table of `facing calibrate`, this is the network's own estimate, `spread` in degrees, which
+            nobody has measured.
         spread: what the network says about its own error, radians; it stays out of the JSON form, which
-            has the calibrated `error_deg`.
+            has `error_deg`.
         orientation: probabilities of front, side and back, from models that tell them.
         track: number of the person in a video.
         time: of the frame in seconds.

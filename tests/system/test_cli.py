@@ -14,6 +14,7 @@ from PIL import Image
 
 from constant_models import write_head_model, write_pose_model
 from facing.cli import exit_code, main
+from facing.cli._cards import card_of, card_summary
 from facing.cli._pictures import drawn_paths
 from facing.errors import (
     BoxError,
@@ -183,7 +184,9 @@ def test_files_without_a_shared_folder_are_drawn_side_by_side(files, monkeypatch
 
 def test_max_error_leaves_heads_out_and_draws_them_grey(files, capsys):
     assert estimate("a/x.png", "--max-error", "5", "--format", "jsonl", "--draw", "axes") == 0
-    assert lines(capsys)[0]["heads"] == []
+    out, err = capsys.readouterr()
+    assert json.loads(out)["heads"] == []
+    assert "errors of 'constant-1' are its own estimate; facing calibrate measures them" in err
     drawn = np.asarray(Image.open(files / "facing-output" / "x.png")).astype(int)
     plain = np.array([200, 180, 160])
     changed = drawn[np.any(drawn != plain, axis=-1)]
@@ -249,6 +252,8 @@ def test_models_describe_reads_any_card(files, capsys):
     text = capsys.readouterr().out
     assert "licence: CC0-1.0" in text
     assert "mae: 17.26" in text
+    assert "calibrated" in card_summary(card_of(Path("pose.onnx")))
+    assert "calibrated" not in card_summary(card_of(FOLDER / "small-3-int8.onnx"))
     assert run("models", "describe", "heads.onnx", "--json") == 0
     assert json.loads(capsys.readouterr().out)["detection"]["long_side"] == 64
     assert run("models") == 0

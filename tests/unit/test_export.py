@@ -148,7 +148,9 @@ def test_command_writes_the_file(checkpoint, tmp_path, capsys):
     with pytest.raises(SystemExit) as left:
         main([*words, "--trained-on", "renders=CC0-1.0"])
     assert not left.value.code
-    assert capsys.readouterr().out.strip() == str(out)
+    printed, said = capsys.readouterr()
+    assert printed.strip() == str(out)
+    assert "own estimate until facing calibrate" in said
     card = Session(out, kind="pose").card
     assert (card.name, card.measured["figures"]["mae"]) == ("small-1", 5.0)
     assert card.data == ({"name": "renders", "licence": "CC0-1.0"},)

@@ -30,6 +30,8 @@ def card_of(path: Path) -> Card:
 def card_summary(card: Card) -> str:
     """Say in a line what a model is."""
     parts = [card.name, f"gives {', '.join(card.outputs)}"]
+    if "spread" in card.outputs and card.calibration is None:
+        parts.append("its errors are not calibrated")
     if card.crop is not None:
         parts.append(f"reads crops of {card.crop.side} px")
     if card.detection is not None:

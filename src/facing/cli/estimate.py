@@ -123,6 +123,8 @@ def estimate(
     estimator = PoseEstimator(model, finder, threads=threads)
     if max_error is not None and "spread" not in estimator.card.outputs:
         raise ModelError(f"model {estimator.card.name!r} states no error; leave --max-error out")
+    if max_error is not None and estimator.card.calibration is None:
+        say(f"facing: errors of {estimator.card.name!r} are its own estimate; facing calibrate measures them")
 
     found = find_pictures(inputs)
     targets = (

@@ -144,6 +144,8 @@ def export(
             crops = whole_crops(check, spec=card.crop) if check else None
             card = export_pose(checkpoint, target, card=card, pictures=crops, half=not full, mirror=mirror)
             say(agreement(card.measured["export"]))
+            if "spread" in card.outputs:
+                say("errors are the network's own estimate until facing calibrate has measured them")
         if int8 is not None:
             write_int8(target, out, pictures=int8, measured=figures)
     print(out)

@@ -50,7 +50,8 @@ def error_deg_from_spread(
 
     Args:
         spread_rad: any shape, radians.
-        calibration: without one the spread itself is given, in degrees.
+        calibration: without one the spread itself is given, in degrees: the network's own estimate, which
+            may be far from its errors.
 
     Returns:
         Degrees, same shape. Outside the table its first or last value holds: more was never measured.

@@ -89,7 +89,8 @@ class Card:
         licence: of the weights.
         crop: how heads are cut for it; pose networks have one, detectors none.
         detection: how it finds heads; detectors have one, pose networks none.
-        calibration: from spread to degrees; None where it was never measured.
+        calibration: from spread to degrees; None where it was never measured, so that the spread itself is
+            given for the expected error.
         convention: of the rotations, always `CONVENTION`.
         recipe: the resolved recipe it was trained with.
         recipe_hash: of that recipe.

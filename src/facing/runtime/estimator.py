@@ -66,7 +66,7 @@ class PoseEstimator:
             providers: of onnxruntime for both networks, best first; None means the processor.
             threads: of one network call; None leaves the choice to onnxruntime.
             max_error_deg: the estimator abstains from heads whose `error_deg` is larger: they are not in
-                its result. None gives every head.
+                its result. None gives every head. A model that was not calibrated goes by its own estimate.
             batch_size: crops of one network call at most.
             crop: cuts heads by the rule of a published protocol in place of the card's, at the card's side;
                 the network was not trained for it.
