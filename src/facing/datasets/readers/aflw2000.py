@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TITLE = "AFLW2000-3D"
+UNREADABLE = "label cannot be read"
 MOST_DEG = 99.0
 """The benchmark's own rule since Hopenet: a picture with a larger angle is left out (31 of 2,000)."""
 
@@ -33,16 +34,20 @@ def read_samples(path: Path) -> Iterator[Sample | LeftOut]:
             pose_para = np.asarray(label["Pose_Para"], dtype=np.float64)[0]
             points = np.asarray(label["pt3d_68"], dtype=np.float64).T
             flat = np.asarray(label.get("pt2d", np.zeros((2, 0))), dtype=np.float64).T
+            rotation = rotation_from_pose_para(pose_para)
+            if not np.isfinite(rotation).all():
+                yield LeftOut(file.stem, UNREADABLE)
+                continue
             if np.abs(np.degrees(pose_para[:3])).max() > MOST_DEG:
                 yield LeftOut(file.stem, "an angle over 99 degrees")
                 continue
             x0, y0, x1, y1 = head_box_from_points(points).tolist()
         except (DataError, KeyError, IndexError, TypeError, ValueError):
-            yield LeftOut(file.stem, "label cannot be read")
+            yield LeftOut(file.stem, UNREADABLE)
             continue
         head = LabelledHead(
             (x0, y0, x1, y1),
-            rotation_from_pose_para(pose_para),
+            rotation,
             known=ANGLES,
             # 21 points, 23 in three pictures; -1 is a point that cannot be seen.
             landmarks={"pt2d": flat, "pt3d_68": points},

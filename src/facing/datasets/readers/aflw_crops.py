@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from facing.datasets.files import read_table
 from facing.datasets.head_box import head_box_from_face_box
 from facing.datasets.sample import ANGLES, LabelledHead, LeftOut, Reader, Sample
@@ -25,7 +27,9 @@ def read_samples(folder: Path) -> Iterator[Sample | LeftOut]:
         name = row["image"]
         try:
             yaw, pitch, roll = -float(row["yaw_deg"]), float(row["pitch_deg"]), -float(row["roll_deg"])
-        except ValueError:
+        except (TypeError, ValueError):
+            yaw = pitch = roll = np.nan
+        if not np.isfinite((yaw, pitch, roll)).all():
             yield LeftOut(name, "label cannot be read")
             continue
         # Yaw is the outermost turn here: of the six orders it agrees best with AFLW2000 on the same faces.

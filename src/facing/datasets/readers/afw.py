@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from facing.datasets.files import listed_files
 from facing.datasets.head_box import head_box_from_face_box
 from facing.datasets.sample import ANGLES, LabelledHead, LeftOut, Reader, Sample
@@ -51,6 +53,8 @@ def _head(path: Path) -> LabelledHead:
         raise DataError(
             f"{path} is no line of name, three angles and a box ({error}); copy it again"
         ) from error
+    if not np.isfinite((yaw, pitch, roll)).all():
+        raise DataError(f"{path} holds an angle that is no number; copy it again")
     rotation = rotation_from_euler(yaw=yaw, pitch=pitch, roll=roll)
     face = (left, top, right, bottom)
     x0, y0, x1, y1 = head_box_from_face_box(face, rotation=rotation, size=SIZE, lower=LOWER).tolist()

@@ -36,6 +36,8 @@ def read_samples(folder: Path) -> Iterator[Sample | LeftOut]:
             face = (left, top, left + width, top + height)
             x0, y0, x1, y1 = head_box_from_face_box(face, rotation=rotation, size=SIZE, lower=LOWER).tolist()
         except (DataError, TypeError, ValueError):
+            yaw = np.nan
+        if not np.isfinite(yaw):
             yield LeftOut(name, "label cannot be read")
             continue
         head = LabelledHead((x0, y0, x1, y1), rotation, known=("yaw",), landmarks={"5": points})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from facing.datasets.files import find_files
 from facing.datasets.sample import LabelledHead, LeftOut, Reader, Sample
 
@@ -29,7 +31,7 @@ def read_samples(folder: Path) -> Iterator[Sample | LeftOut]:
 
 def _head(box: ET.Element) -> LabelledHead:
     x0, y0, x1, y1 = (float(box.findtext(name, "")) for name in ("xmin", "ymin", "xmax", "ymax"))
-    if x1 <= x0 or y1 <= y0:
+    if not (np.isfinite((x0, y0, x1, y1)).all() and x1 > x0 and y1 > y0):
         raise ValueError(f"box {x0, y0, x1, y1} has no area")
     return LabelledHead((x0, y0, x1, y1), None)
 

@@ -40,6 +40,9 @@ def _head(label: Mapping[str, Any]) -> LabelledHead:
         rotation = np.asarray(label["rotation"], dtype=np.float64).reshape(3, 3)
     if label.get("landmarks") is not None:
         points = np.asarray(label["landmarks"], dtype=np.float64).reshape(-1, 2)
+    numbers = [x0, y0, x1, y1, *([] if rotation is None else rotation.ravel())]
+    if not np.isfinite(numbers).all():
+        raise ValueError("the box or the rotation is no number")
     # Renders state no `known`: their pose is exact.
     stated = label.get("known", ANGLES) if rotation is not None else ()
     return LabelledHead(
