@@ -57,6 +57,11 @@ def test_list_names_every_set_with_its_licence(capsys):
     assert facts["shards"]["may_train_shipped_weights"] is True
 
 
+def test_describe_does_not_deny_the_labels_of_tables(capsys):
+    assert run("describe", "csv") == 0
+    assert "what its columns state" in capsys.readouterr().out
+
+
 def test_describe_counts_what_lies_there(table, capsys):
     assert run("describe", "csv") == 0
     assert "licence" in capsys.readouterr().out

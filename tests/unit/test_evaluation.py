@@ -271,6 +271,24 @@ def test_set_without_poses_asks_for_the_detector(tmp_path):
         evaluate_set(load_reader("scut-head"), tmp_path, estimator=Told())
 
 
+@pytest.mark.parametrize(
+    ("columns", "cells", "error"), [("yaw,pitch,roll", "10,0,0", 2), ("label", "front", None)]
+)
+def test_a_table_is_measured_by_what_it_states(tmp_path, columns, cells, error):
+    Image.new("RGB", (64, 48), "grey").save(tmp_path / "a.png")
+    (tmp_path / "set.csv").write_text(f"picture,x0,y0,x1,y1,{columns}\na.png,0,0,30,30,{cells}\n")
+    figures = evaluate_set(load_reader("csv"), tmp_path / "set.csv", estimator=Told([pose(yaw=12)])).figures
+    assert figures["count"] == figures["found"] == 1
+    assert figures["yaw"] == (None if error is None else pytest.approx(error))
+    assert figures["facing_accuracy"] == 1
+
+
+def test_a_table_of_boxes_alone_is_refused_before_anything_is_measured(tmp_path):
+    (tmp_path / "set.csv").write_text("picture,x0,y0,x1,y1\na.png,0,0,30,30\nb.png,0,0,30,30\n")
+    with pytest.raises(DataError, match=r"set\.csv states boxes and no poses; .* --boxes detector"):
+        evaluate_set(load_reader("csv"), tmp_path / "set.csv", estimator=Told())
+
+
 def test_empty_set_gives_no_figures():
     figures = evaluate([], Told())
     assert figures["count"] == 0

@@ -78,6 +78,8 @@ def set_text(reader: Reader, *, name: str) -> str:
 
 
 def _stated(reader: Reader) -> str:
+    if reader.varies:
+        return "what its columns state"
     stated = [", ".join(reader.known)] if reader.known else []
     if reader.classes:
         stated.append("a class")

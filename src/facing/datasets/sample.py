@@ -122,6 +122,8 @@ class Reader:
     that does not hold the set; a single broken label becomes a `LeftOut`."""
     classes: bool = False
     """Whether heads state a coarse class (`LabelledHead.label`)."""
+    varies: bool = False
+    """Whether each table states something else; `known` and `classes` then promise nothing."""
     expected_count: int | None = None
     """Pictures in the whole public set after its test rule, where that is known."""
     match: Literal["overlap", "middle"] = field(default="overlap")

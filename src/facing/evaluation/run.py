@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from facing.datasets.sample import LeftOut
 from facing.errors import DataError
 from facing.evaluation.outcomes import Boxes, Estimator, collect, errors_by_head
 from facing.evaluation.predictions import collect_predictions
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from facing.datasets.sample import LeftOut, Reader, Sample
+    from facing.datasets.sample import Reader, Sample
     from facing.evaluation.outcomes import Run
     from facing.evaluation.predictions import Predictions
     from facing.evaluation.protocol import Protocol
@@ -80,8 +81,8 @@ def evaluate_set(
     Raises:
         DataError: the folder does not hold the set, or the set states no pose to compare with.
     """
-    if boxes == "labels" and not (reader.known or reader.classes):
-        raise DataError(f"{reader.title} states boxes and no poses; measure detection with --boxes detector")
+    if boxes == "labels":
+        _check_labels(reader, folder, limit=limit, protocol=protocol)
     samples = _samples(reader, folder, limit=limit, protocol=protocol)
     read = None if protocol is None else protocol.read
     result = collect(samples, estimator, boxes=boxes, match=reader.match, read=read)
@@ -117,6 +118,21 @@ def evaluate_predictions(
     read = None if protocol is None else protocol.read
     result = collect_predictions(samples, predictions, match=reader.match, read=read)
     return Measured(summarise(result, reader=reader, wanted=wanted), errors_by_head(result), result)
+
+
+def _check_labels(reader: Reader, folder: Path, *, limit: int | None, protocol: Protocol | None) -> None:
+    """Refuse a set of boxes alone before anything is measured: by its terms, or as far as its labels say."""
+    if not (reader.known or reader.classes or reader.varies):
+        raise DataError(f"{reader.title} states boxes and no poses; measure detection with --boxes detector")
+    entries = _samples(reader, folder, limit=limit, protocol=protocol)
+    heads = (head for entry in entries if not isinstance(entry, LeftOut) for head in entry.heads)
+    bare = False
+    for head in heads:
+        if head.rotation is not None or head.label is not None:
+            return
+        bare = True
+    if bare:
+        raise DataError(f"{folder} states boxes and no poses; measure detection with --boxes detector")
 
 
 def _samples(

@@ -177,4 +177,5 @@ READER = Reader(
     complete_labels=False,
     known=(),
     samples=read_samples,
+    varies=True,
 )
