@@ -94,6 +94,27 @@ def test_without_these_options_nothing_else_is_written(place):
     assert sorted(path.name for path in place.iterdir()) == ["model.onnx", "set"]
 
 
+def test_sets_of_one_reader_do_not_take_each_others_place(place, capsys):
+    pytest.importorskip("matplotlib", reason="needs the extra report")
+    write_set(place / "other", [5], shade=90)
+    sets = ("--data", "shards:set", "--data", "shards:other")
+    given = "--model model.onnx --json figures.json --errors errors.json --overlays drawn --plots plots"
+    assert run(*sets, *given.split(), "--worst", 2, "--out", "bad.png") == 0
+    figures = json.loads((place / "figures.json").read_text())["sets"]
+    assert [(one["name"], one["folder"]) for one in figures] == [("shards", "set"), ("shards-2", "other")]
+    errors = json.loads((place / "errors.json").read_text())
+    assert [row["set"] for row in errors["heads"]] == ["shards"] * 6 + ["shards-2"]
+    assert [one["folder"] for one in errors["sets"]] == ["set", "other"]
+    assert {path.name: len(list(path.iterdir())) for path in (place / "drawn").iterdir()} == {
+        "shards": 6,
+        "shards-2": 1,
+    }
+    assert (place / "plots" / "shards-2-errors.png").is_file()
+    assert (place / "bad-shards.png").is_file()
+    assert (place / "bad-shards-2.png").is_file()
+    assert "shards-2: 1 of 1 heads" in capsys.readouterr().out
+
+
 def test_predictions_in_place_of_a_model(place, capsys):
     with (place / "theirs.csv").open("w", newline="") as stream:
         writer = csv.writer(stream)

@@ -31,8 +31,13 @@ def agreement(difference: dict[str, float]) -> str:
 
 
 def read_figures(path: Path) -> Any:
+    """Read figures for a card; where their pictures lay on this machine is nobody's business."""
+
+    def public(found: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in found.items() if name != "folder"}
+
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), object_hook=public)
     except (OSError, ValueError) as error:
         raise DataError(f"{path} holds no figures ({error}); write it with facing evaluate --json") from error
 

@@ -62,15 +62,12 @@ def write_figures(
     errors: Path | None,
 ) -> None:
     """Write --json, one flat object per set, and --errors, one row per head, where they are asked for."""
-    figures = [
-        {**own.figures, "name": one.name, **({"protocol": one.name} if one.protocol else {}), **about}
-        for one, own in done
-    ]
+    figures = [{**own.figures, **_which(one), **about} for one, own in done]
     if json_file is not None:
         write_json(json_file, figures[0] if len(figures) == 1 else {"schema": SCHEMA, "sets": figures})
     if errors is not None:
         rows = [{"set": one.name, **row} for one, own in done for row in own.heads]
-        write_json(errors, {"schema": SCHEMA, "heads": rows})
+        write_json(errors, {"schema": SCHEMA, "sets": [_which(one) for one, _ in done], "heads": rows})
 
 
 def write_report(
@@ -112,6 +109,11 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     """
     with text_sink(path) as stream:
         stream.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def _which(one: LabelledSet) -> dict[str, str]:
+    typed = {} if one.protocol_name is None else {"protocol": one.protocol_name}
+    return {"name": one.name, "folder": one.folder.as_posix(), **typed}
 
 
 def _plots(one: LabelledSet, measured: Measured, *, folder: Path) -> None:

@@ -56,10 +56,8 @@ def write_robustness(
         figures = robustness_of_set(
             one.reader, one.folder, model=model, crop=one.crop, threads=threads, limit=limit
         )
-        names = [figures["name"] for figures in done]
-        name = f"{one.name}-{len(done) + 1}" if one.name in names else one.name
-        done.append({"name": name, **figures})
-        print(robustness_table(figures, name=name))
+        done.append({"name": one.name, "folder": one.folder.as_posix(), **figures})
+        print(robustness_table(figures, name=one.name))
     about = {
         "schema": SCHEMA,
         "model": done[0]["model"],

@@ -31,8 +31,10 @@ class LabelledSet:
     """One --data, --protocol or --select."""
 
     name: str
+    """As it was typed; a number follows where another set of this command has that name already."""
     folder: Path
     reader: Reader
+    protocol_name: str | None = None
     protocol: Protocol | None = None
     crop: CropSpec | None = None
     """In place of the model's own."""
@@ -59,7 +61,9 @@ def labelled_sets(
     Raises:
         UnknownNameError: there is no such set or protocol.
     """
-    sets = [LabelledSet(name, folder, load_reader(name), None, crop) for name, folder in map(_named, data)]
+    sets: list[LabelledSet] = []
+    for name, folder in map(_named, data):
+        sets.append(LabelledSet(_own(name, sets), folder, load_reader(name), crop=crop))
     if protocols:
         from facing.evaluation.protocol import load_protocol
 
@@ -67,8 +71,13 @@ def labelled_sets(
             name, folder = _named(text)
             protocol = load_protocol(name)
             reader = load_reader(protocol.reader)
-            sets.append(LabelledSet(name, folder, reader, protocol, protocol.crop))
+            sets.append(LabelledSet(_own(name, sets), folder, reader, name, protocol, protocol.crop))
     return sets
+
+
+def _own(name: str, before: Sequence[LabelledSet]) -> str:
+    """Number a name that an earlier set has, so that neither takes the other's place in what is written."""
+    return f"{name}-{len(before) + 1}" if any(one.name == name for one in before) else name
 
 
 def model_measurer(
