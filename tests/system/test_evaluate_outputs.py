@@ -1,7 +1,9 @@
 """Every output of `facing evaluate`, on a set written here and on genuine pictures where they are at hand."""
 
 import csv
+import io
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,6 +94,19 @@ def test_all_outputs_at_once(place, capsys):
 def test_without_these_options_nothing_else_is_written(place):
     assert run("--data", "shards:set", "--model", "model.onnx") == 0
     assert sorted(path.name for path in place.iterdir()) == ["model.onnx", "set"]
+
+
+def test_names_that_the_terminal_cannot_show_do_not_stop_it(place, monkeypatch):
+    for name in ("\N{GREEK SMALL LETTER MU}", "front"):
+        (place / "named" / name).mkdir(parents=True)
+        Image.new("RGB", (64, 64)).save(place / "named" / name / "1.png")
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", shown)
+    given = ("--data", "class-folder:named", "--model", "model.onnx", "--json", "figures.json")
+    assert run(*given) == 0
+    shown.flush()
+    assert "\N{GREEK SMALL LETTER MU}" in shown.buffer.getvalue().decode("utf-8")
+    assert (place / "figures.json").is_file()
 
 
 def test_sets_of_one_reader_do_not_take_each_others_place(place, capsys):

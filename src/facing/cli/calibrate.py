@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facing.cli._shared import say
+from facing.cli._shared import data_stream, say
 
 if TYPE_CHECKING:
     from facing.export.calibrate import Calibrated
@@ -54,7 +54,7 @@ def calibrate(
     fit = Fit(share=share, draws=draws, seed=seed, limit=limit)
     done = run(model, sets, out, fit=fit, name=name, threads=threads)
     _tell(done)
-    print(out)
+    print(out, file=data_stream())
     if done.failures:
         raise typer.Exit(3)
 

@@ -16,6 +16,7 @@ from facing.cli._evaluate.outputs import Asked, write_figures, write_outputs, wr
 from facing.cli._evaluate.pictures import draw_curves, draw_history
 from facing.cli._evaluate.robustness import write_robustness
 from facing.cli._evaluate.sets import check_words, file_measurer, labelled_sets, model_measurer
+from facing.cli._shared import data_stream
 
 if TYPE_CHECKING:
     from facing.cli._evaluate.sets import LabelledSet
@@ -129,7 +130,7 @@ def evaluate(
         for one in sets:
             measured = measure(one)
             done.append((one, measured))
-            print(table(measured.figures, name=one.name, protocol=one.protocol))
+            print(table(measured.figures, name=one.name, protocol=one.protocol), file=data_stream())
             write_outputs(one, measured, asked=asked, single=len(sets) == 1)
     about: dict[str, Any] = {"model": card.name if card else None, "detector_name": found_by}
     about |= {"predictions": predictions.name} if predictions else {}

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from facing.cli._export import agreement, read_figures, whole_crops, write_int8
-from facing.cli._shared import refuse_given, say
+from facing.cli._shared import data_stream, refuse_given, say
 from facing.errors import MissingExtraError
 
 DETECTOR = frozenset(
@@ -103,7 +103,7 @@ def export(
             because=f"{checkpoint} is exported already and keeps its card",
         )
         write_int8(checkpoint, out, pictures=int8, name=name, measured=figures, notes=notes)
-        print(out)
+        print(out, file=data_stream())
         return
     try:
         from facing.export.detection import DetectorRelease, export_detector
@@ -148,7 +148,7 @@ def export(
                 say("errors are the network's own estimate until facing calibrate has measured them")
         if int8 is not None:
             write_int8(target, out, pictures=int8, measured=figures)
-    print(out)
+    print(out, file=data_stream())
 
 
 COMMAND = export

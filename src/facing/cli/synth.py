@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facing.cli._shared import data_stream
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -58,7 +60,7 @@ def assets(
     from facing.synth.assets import compile_pack
 
     size = compile_pack(folder, out)
-    print(f"{out}: {size / 1e6:.1f} MB")
+    print(f"{out}: {size / 1e6:.1f} MB", file=data_stream())
 
 
 @COMMAND.command()
@@ -88,7 +90,7 @@ def render(
     job = HeadsJob(pack=pack, out=out, count=count, seed=seed, framing=framing, side=side)
     with _progress("heads") as update:
         written = write_heads(job, shard=part_of(shard), processes=processes, progress=update)
-    print(f"{out}: {written} heads written")
+    print(f"{out}: {written} heads written", file=data_stream())
 
 
 @COMMAND.command()
@@ -120,7 +122,7 @@ def scenes(
             shard=part_of(shard),
             progress=lambda done: update(done, count),
         )
-    print(f"{out}: {written} scenes written")
+    print(f"{out}: {written} scenes written", file=data_stream())
 
 
 @COMMAND.command()
@@ -137,4 +139,4 @@ def sheet(
     from facing.synth.sheet import draw_sheet
 
     Image.fromarray(draw_sheet(folder, columns=columns, rows=rows, labels=labels)).save(out)
-    print(out)
+    print(out, file=data_stream())

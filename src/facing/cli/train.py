@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from facing.cli._shared import heard_log, say, shipped_recipes
+from facing.cli._shared import data_stream, heard_log, say, shipped_recipes
 from facing.errors import MissingExtraError, RecipeError, UnknownNameError
 
 STOPPED = 130
@@ -97,7 +97,7 @@ def train(
     except KeyboardInterrupt as stop:
         say(f"stopped; the same command with --resume goes on from the last whole epoch in {out}")
         raise typer.Exit(STOPPED) from stop
-    print(best)
+    print(best, file=data_stream())
 
 
 def _recipe_file(recipe: str) -> Path:

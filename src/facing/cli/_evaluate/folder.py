@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from facing.cli._shared import say
+from facing.cli._shared import data_stream, say
 from facing.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def choose_checkpoint(
     on = sets[0] if select is None else select
     rows = [measure(one.path, on).figures for one in checkpoints]
     choice = choose(rows, selected_on=None if select is None else select.name)
-    print(checkpoint_table(checkpoints, rows, chosen=choice.index, measured_on=on.name))
+    shown = checkpoint_table(checkpoints, rows, chosen=choice.index, measured_on=on.name)
+    print(shown, file=data_stream())
     name = checkpoints[choice.index].name
     notes = [f"Checkpoint {name}: {choice.reason}."]
     if select is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from facing.cli._evaluate.outputs import write_json
-from facing.cli._shared import say
+from facing.cli._shared import data_stream, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +28,11 @@ def draw_curves(files: Sequence[Path], *, out: Path | None, json_file: Path | No
     numbers = curves_to_dict(curves)
     if json_file is not None:
         write_json(json_file, numbers)
-    print(f"share of heads within, by {numbers['error']} error: {', '.join(map(str, SHOWN_DEG))} degrees")
+    limits = ", ".join(map(str, SHOWN_DEG))
+    print(f"share of heads within, by {numbers['error']} error: {limits} degrees", file=data_stream())
     for curve in curves:
-        print(f"  {curve.name:<22}" + "  ".join(f"{100 * share:5.1f} %" for share in curve.shares(SHOWN_DEG)))
+        shares = "  ".join(f"{100 * share:5.1f} %" for share in curve.shares(SHOWN_DEG))
+        print(f"  {curve.name:<22}{shares}", file=data_stream())
     say(f"curves in {path}")
 
 
@@ -44,7 +46,7 @@ def draw_history(runs: Sequence[Path], *, out: Path | None, json_file: Path | No
     save_figure(history_figure(histories), path)
     if json_file is not None:
         write_json(json_file, history_to_dict(histories))
-    print(history_table(histories))
+    print(history_table(histories), file=data_stream())
     say(f"history in {path}")
 
 

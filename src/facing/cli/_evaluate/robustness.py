@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from facing.cli._evaluate.outputs import write_json
-from facing.cli._shared import say
+from facing.cli._shared import data_stream, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ def write_robustness(
             one.reader, one.folder, model=model, crop=one.crop, threads=threads, limit=limit
         )
         done.append({"name": one.name, "folder": one.folder.as_posix(), **figures})
-        print(robustness_table(figures, name=one.name))
+        print(robustness_table(figures, name=one.name), file=data_stream())
     about = {
         "schema": SCHEMA,
         "model": done[0]["model"],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facing.cli._shared import say
+from facing.cli._shared import data_stream, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ def fetch(
 
     with _progress_line(name) as progress:
         path = fetch_model(name, source=source, into=into, progress=progress)
-    print(path)
+    print(path, file=data_stream())
 
 
 @contextmanager
