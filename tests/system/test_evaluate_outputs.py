@@ -96,6 +96,30 @@ def test_without_these_options_nothing_else_is_written(place):
     assert sorted(path.name for path in place.iterdir()) == ["model.onnx", "set"]
 
 
+@pytest.mark.parametrize("out", ["sheet", "sheet.pdf"])
+def test_a_sheet_that_cannot_be_written_is_refused_before_anything_is_measured(place, capsys, out):
+    given = ("--data", "shards:set", "--model", "nowhere.onnx", "--worst", 2, "--out", out)
+    assert run(*given) == 2
+    assert f"--out {out} is neither .png nor .jpg" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    "option", [("--plots", "plots"), ("--html", "report.html"), ("--robustness", "robust")]
+)
+def test_plots_without_matplotlib_are_refused_before_anything_is_measured(place, capsys, monkeypatch, option):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert run("--data", "shards:set", "--model", "nowhere.onnx", *option) == 4
+    assert 'pip install "facing[report]"' in capsys.readouterr().err
+
+
+def test_figures_are_saved_before_anything_is_drawn(place):
+    (place / "drawn").touch()  # no folder
+    given = ("--data", "shards:set", "--model", "model.onnx", "--overlays", "drawn")
+    assert run(*given, "--json", "figures.json", "--errors", "errors.json") == 3
+    assert json.loads((place / "figures.json").read_text())["count"] == 6
+    assert (place / "errors.json").is_file()
+
+
 def test_names_that_the_terminal_cannot_show_do_not_stop_it(place, monkeypatch):
     for name in ("\N{GREEK SMALL LETTER MU}", "front"):
         (place / "named" / name).mkdir(parents=True)

@@ -12,7 +12,7 @@ import typer
 from facing.cli._evaluate import options  # noqa: TC001 - typer reads the annotations
 from facing.cli._evaluate.crops import asked_crop
 from facing.cli._evaluate.folder import choose_checkpoint, exported, read_epochs
-from facing.cli._evaluate.outputs import Asked, write_figures, write_outputs, write_report
+from facing.cli._evaluate.outputs import Asked, check_outputs, write_figures, write_outputs, write_report
 from facing.cli._evaluate.pictures import draw_curves, draw_history
 from facing.cli._evaluate.robustness import write_robustness
 from facing.cli._evaluate.sets import check_words, file_measurer, labelled_sets, model_measurer
@@ -93,6 +93,7 @@ def evaluate(
     asked = Asked(
         overlays=overlays, styles=tuple(read_styles(styles)), plots=plots, worst=worst, out=out, html=html
     )
+    check_outputs(asked)
     found_by = detector if boxes == "detector" and predictions is None else None
     opened: dict[str, Any] = {
         "detector": found_by,
@@ -131,11 +132,11 @@ def evaluate(
             measured = measure(one)
             done.append((one, measured))
             print(table(measured.figures, name=one.name, protocol=one.protocol), file=data_stream())
-            write_outputs(one, measured, asked=asked, single=len(sets) == 1)
     about: dict[str, Any] = {"model": card.name if card else None, "detector_name": found_by}
     about |= {"predictions": predictions.name} if predictions else {}
     about |= {"checkpoints": kept} if kept else {}
     write_figures(done, about=about, json_file=json_file, errors=errors)
+    write_outputs(done, asked=asked)
     write_report(
         done,
         asked=asked,

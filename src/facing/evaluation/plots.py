@@ -201,6 +201,16 @@ def _medians(true: np.ndarray[Any, Any], off: np.ndarray[Any, Any]) -> tuple[lis
     ]
 
 
+def check_plots() -> None:
+    """Say before a long measurement that its plots cannot be drawn.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    with style():
+        pass
+
+
 @contextmanager
 def style() -> Iterator[type[Figure]]:
     """Give the class of figures while the look of all our plots holds.

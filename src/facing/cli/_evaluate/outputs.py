@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from facing.cli._shared import say
 from facing.output.sink import text_sink
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 WORST = Path("worst.png")
+SHEETS = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,24 +37,25 @@ class Asked:
     html: Path | None = None
 
 
-def write_outputs(one: LabelledSet, measured: Measured, *, asked: Asked, single: bool) -> None:
-    """Write overlays, plots and the sheet of one set; with several sets each gets its own place."""
-    if asked.overlays is not None:
-        from facing.evaluation.drawn import write_overlays
+def check_outputs(asked: Asked) -> None:
+    """Refuse before anything is measured what could not be written after it.
 
-        folder = asked.overlays if single else asked.overlays / one.name
-        count = write_overlays(measured.run, folder, styles=asked.styles)
-        say(f"{count} pictures drawn in {folder}")
-    if asked.plots is not None:
-        _plots(one, measured, folder=asked.plots)
-    if asked.worst is not None:
-        from facing.evaluation.drawn import worst_sheet
-        from facing.output.sink import save_picture
+    Raises:
+        BadParameter: the ending of --out names no picture that --worst can write.
+        MissingExtraError: plots are asked for and matplotlib is not installed.
+    """
+    if asked.worst is not None and asked.out is not None and asked.out.suffix.lower() not in SHEETS:
+        raise typer.BadParameter(f"--out {asked.out} is neither .png nor .jpg")
+    if asked.plots is not None or asked.html is not None:
+        from facing.evaluation.plots import check_plots
 
-        path = asked.out or WORST
-        path = path if single else path.with_stem(f"{path.stem}-{one.name}")
-        save_picture(worst_sheet(measured.run, count=asked.worst), path)
-        say(f"worst heads in {path}")
+        check_plots()
+
+
+def write_outputs(done: Sequence[tuple[LabelledSet, Measured]], *, asked: Asked) -> None:
+    """Write overlays, plots and sheets of all sets; with several sets each gets its own place."""
+    for one, measured in done:
+        _draw(one, measured, asked=asked, single=len(done) == 1)
 
 
 def write_figures(
@@ -109,6 +113,25 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     """
     with text_sink(path) as stream:
         stream.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def _draw(one: LabelledSet, measured: Measured, *, asked: Asked, single: bool) -> None:
+    if asked.overlays is not None:
+        from facing.evaluation.drawn import write_overlays
+
+        folder = asked.overlays if single else asked.overlays / one.name
+        count = write_overlays(measured.run, folder, styles=asked.styles)
+        say(f"{count} pictures drawn in {folder}")
+    if asked.plots is not None:
+        _plots(one, measured, folder=asked.plots)
+    if asked.worst is not None:
+        from facing.evaluation.drawn import worst_sheet
+        from facing.output.sink import save_picture
+
+        path = asked.out or WORST
+        path = path if single else path.with_stem(f"{path.stem}-{one.name}")
+        save_picture(worst_sheet(measured.run, count=asked.worst), path)
+        say(f"worst heads in {path}")
 
 
 def _which(one: LabelledSet) -> dict[str, str]:

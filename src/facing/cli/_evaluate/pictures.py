@@ -24,10 +24,10 @@ def draw_curves(files: Sequence[Path], *, out: Path | None, json_file: Path | No
 
     path = _picture(out, usual=CURVES)
     curves = read_curves(files)
-    save_figure(curve_figure(curves), path)
     numbers = curves_to_dict(curves)
     if json_file is not None:
         write_json(json_file, numbers)
+    save_figure(curve_figure(curves), path)
     limits = ", ".join(map(str, SHOWN_DEG))
     print(f"share of heads within, by {numbers['error']} error: {limits} degrees", file=data_stream())
     for curve in curves:
@@ -43,9 +43,9 @@ def draw_history(runs: Sequence[Path], *, out: Path | None, json_file: Path | No
 
     path = _picture(out, usual=HISTORY)
     histories = read_history(runs)
-    save_figure(history_figure(histories), path)
     if json_file is not None:
         write_json(json_file, history_to_dict(histories))
+    save_figure(history_figure(histories), path)
     print(history_table(histories), file=data_stream())
     say(f"history in {path}")
 

@@ -39,10 +39,11 @@ def write_robustness(
         limit: of pictures.
 
     Raises:
+        MissingExtraError: matplotlib is not installed; nothing was measured.
         typer.Exit: 3, a picture could not be used; the others are done.
     """
     from facing.bench.machine import facts
-    from facing.evaluation.plots import FORMATS, save_figure
+    from facing.evaluation.plots import FORMATS, check_plots, save_figure
     from facing.evaluation.robustness import SCHEMA, robustness_of_set, robustness_table
     from facing.evaluation.robustness_plots import robustness_figure
 
@@ -51,6 +52,7 @@ def write_robustness(
             "--robustness measures one model on the labelled boxes of --data; "
             "leave detector, predictions, protocols and folders of checkpoints out"
         )
+    check_plots()
     done: list[dict[str, Any]] = []
     for one in sets:
         figures = robustness_of_set(
