@@ -276,6 +276,32 @@ def test_wrong_use_is_exit_2_with_a_sentence(place, capsys, wrong, message):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--predictions p.csv --model model.onnx", "--model does nothing with --predictions"),
+        ("--predictions p.csv --boxes detector", "--boxes detector does nothing with --predictions"),
+        ("--predictions p.csv --crop hopenet", "--crop does nothing with --predictions"),
+        ("--robustness r --json f.json", "--json does nothing with --robustness"),
+        ("--robustness r --boxes detector", "--boxes detector does nothing with --robustness"),
+        ("--robustness r --predictions p.csv", "--predictions does nothing with --robustness"),
+        ("--robustness r --protocol aflw2000-hopenet:x", "--protocol does nothing with --robustness"),
+        ("--curves e.json --worst 3", "--worst does nothing with --curves"),
+        ("--history runs --curves e.json", "--history does nothing with --curves"),
+        ("--detector yunet", "--detector does nothing without --boxes detector"),
+        ("--detector-model y.onnx --boxes labels", "--detector-model does nothing without --boxes detector"),
+        ("--out x.png", "--out does nothing without --worst or --curves or --history"),
+        ("--bin 20", "--bin does nothing without --by"),
+        ("--styles cube", "--styles does nothing without --overlays"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(place, capsys, options, message):
+    sets = () if {"--curves", "--history"} & set(options.split()) else ("--data", "shards:set")
+    assert run(*sets, *options.split()) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert sorted(path.name for path in place.iterdir()) == ["model.onnx", "set"]
+
+
 @pytest.mark.parametrize("labels", [(), ("side", "front", "back")])
 def test_a_network_of_classes_is_read_by_the_labels_of_its_card(place, labels):
     """The tiny network's first class is the likeliest for grey pictures: cos(yaw) against sin(yaw)."""

@@ -12,6 +12,7 @@ import typer
 from facing.cli._evaluate import options  # noqa: TC001 - typer reads the annotations
 from facing.cli._evaluate.crops import asked_crop
 from facing.cli._evaluate.folder import choose_checkpoint, exported, read_epochs
+from facing.cli._evaluate.modes import check_options
 from facing.cli._evaluate.outputs import Asked, check_outputs, write_figures, write_outputs, write_report
 from facing.cli._evaluate.pictures import draw_curves, draw_history
 from facing.cli._evaluate.robustness import write_robustness
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
+    context: typer.Context,
     data: options.Data = None,
     protocol: options.ByProtocol = None,
     crop: options.Crop = None,
@@ -70,6 +72,8 @@ def evaluate(
     from facing.evaluation.summary import Wanted
     from facing.evaluation.table import table
 
+    drawn = tuple(read_styles(styles))
+    check_options(context)
     if curves or history:
         draw = draw_curves if curves else draw_history
         draw(curves or history or (), out=out, json_file=json_file)
@@ -80,8 +84,7 @@ def evaluate(
     if not sets:
         raise typer.BadParameter("nothing to measure on; give --data NAME:DIR or --protocol NAME:DIR")
     if robustness is not None:
-        from_ = boxes if predictions is None else "predictions"
-        write_robustness(sets, model=model, boxes=from_, folder=robustness, threads=threads, limit=limit)
+        write_robustness(sets, model=model, folder=robustness, threads=threads, limit=limit)
         return
     wanted = Wanted(
         limits_deg=tuple(threshold or ()),
@@ -90,11 +93,9 @@ def evaluate(
         hard_deg=hard,
         compat=compat_metrics,
     )
-    asked = Asked(
-        overlays=overlays, styles=tuple(read_styles(styles)), plots=plots, worst=worst, out=out, html=html
-    )
+    asked = Asked(overlays=overlays, styles=drawn, plots=plots, worst=worst, out=out, html=html)
     check_outputs(asked)
-    found_by = detector if boxes == "detector" and predictions is None else None
+    found_by = detector if boxes == "detector" else None
     opened: dict[str, Any] = {
         "detector": found_by,
         "detector_model": detector_model,
@@ -107,18 +108,14 @@ def evaluate(
     notes: list[str] = []
     with ExitStack() as stack:
         if predictions is not None:
-            from facing.evaluation.predictions import read_predictions
-
-            given = read_predictions(predictions, convention=predictions_convention)
-            measure = file_measurer(given, limit=limit, wanted=wanted)
+            measure = file_measurer(
+                predictions, convention=predictions_convention, limit=limit, wanted=wanted
+            )
         else:
             chosen: str | Path = model
             if Path(model).is_dir():
-                from facing.evaluation.checkpoints import find_checkpoints
-
-                found = find_checkpoints(Path(model), epochs=read_epochs(epochs))
                 chosen, kept, notes = choose_checkpoint(
-                    stack.enter_context(exported(found)),
+                    stack.enter_context(exported(Path(model), epochs=read_epochs(epochs))),
                     select=labelled_sets([select])[0] if select else None,
                     sets=sets,
                     measure=lambda path, one: model_measurer(path, **opened)[0](one),

@@ -82,14 +82,22 @@ def choose_checkpoint(
 
 
 @contextmanager
-def exported(checkpoints: Sequence[Checkpoint]) -> Iterator[list[Checkpoint]]:
-    """Give checkpoints as ONNX files: weights of a training are exported into a folder that goes again.
+def exported(folder: Path, *, epochs: tuple[int | None, int | None]) -> Iterator[list[Checkpoint]]:
+    """Give the checkpoints of a folder as ONNX files: weights of a training are exported for the while.
+
+    Args:
+        folder: of checkpoints.
+        epochs: first and last one; None where that end is open.
 
     Raises:
+        ModelError: there is no such checkpoint.
         MissingExtraError: there are such weights, and torch or onnx is not installed.
     """
     from dataclasses import replace
 
+    from facing.evaluation.checkpoints import find_checkpoints
+
+    checkpoints = find_checkpoints(folder, epochs=epochs)
     if all(one.path.suffix == ".onnx" for one in checkpoints):
         yield list(checkpoints)
         return
@@ -97,12 +105,12 @@ def exported(checkpoints: Sequence[Checkpoint]) -> Iterator[list[Checkpoint]]:
         from facing.export.onnx import export_pose, pose_card
     except ImportError as error:
         raise MissingExtraError.of(need="measuring .safetensors files", extra="export") from error
-    with tempfile.TemporaryDirectory(prefix="facing-") as folder:
+    with tempfile.TemporaryDirectory(prefix="facing-") as passing:
         ready = []
         for one in checkpoints:
             path = one.path
             if path.suffix != ".onnx":
-                path = Path(folder) / f"{one.name}.onnx"
+                path = Path(passing) / f"{one.name}.onnx"
                 card = pose_card(one.path, name=one.name)
                 export_pose(one.path, path, card=card, half=False)
             ready.append(replace(one, path=path))

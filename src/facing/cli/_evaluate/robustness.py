@@ -23,7 +23,6 @@ def write_robustness(
     sets: Sequence[LabelledSet],
     *,
     model: str,
-    boxes: str,
     folder: Path,
     threads: int | None,
     limit: int | None,
@@ -33,7 +32,6 @@ def write_robustness(
     Args:
         sets: given by --data.
         model: a name or an .onnx file.
-        boxes: where they come from; only those of the labels can be moved.
         folder: gets robustness.json and one picture per set, as .png and .svg.
         threads: of one network call.
         limit: of pictures.
@@ -47,11 +45,8 @@ def write_robustness(
     from facing.evaluation.robustness import SCHEMA, robustness_of_set, robustness_table
     from facing.evaluation.robustness_plots import robustness_figure
 
-    if boxes != "labels" or Path(model).is_dir() or any(one.protocol is not None for one in sets):
-        raise typer.BadParameter(
-            "--robustness measures one model on the labelled boxes of --data; "
-            "leave detector, predictions, protocols and folders of checkpoints out"
-        )
+    if Path(model).is_dir():
+        raise typer.BadParameter(f"--robustness measures one model; name a file of the folder {model}")
     check_plots()
     done: list[dict[str, Any]] = []
     for one in sets:

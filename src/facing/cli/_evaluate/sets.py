@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from facing.datasets.sample import Reader
     from facing.evaluation.orientation import OrientationEstimator
     from facing.evaluation.outcomes import Boxes
-    from facing.evaluation.predictions import Predictions
     from facing.evaluation.protocol import Protocol
     from facing.evaluation.run import Measured
     from facing.evaluation.summary import Wanted
@@ -126,10 +125,13 @@ def model_measurer(
 
 
 def file_measurer(
-    predictions: Predictions, *, limit: int | None, wanted: Wanted
+    path: Path, *, convention: str, limit: int | None, wanted: Wanted
 ) -> Callable[[LabelledSet], Measured]:
-    """Give what measures a file of predictions on a set."""
+    """Read a file of predictions and give what measures it on a set."""
+    from facing.evaluation.predictions import read_predictions
     from facing.evaluation.run import evaluate_predictions
+
+    predictions = read_predictions(path, convention=convention)
 
     def measure(one: LabelledSet) -> Measured:
         return evaluate_predictions(
