@@ -227,6 +227,17 @@ def test_renders_are_cut_again_without_rims(tmp_path):
 # The four folders of the compact system
 
 
+def test_file_names_are_plain_and_tell_keys_apart():
+    keys = ("a.jpg", "a/b_c", "a_b/c", "../..", "..", ".hidden", "caf\udce9.jpg", "")
+    names = [file_name(key) for key in keys]
+    assert names[0] == "a.jpg"
+    assert len(set(names)) == len(keys)
+    for name in names:
+        assert not name.startswith(".")
+        assert "/" not in name
+        name.encode()
+
+
 def chain(*, pitch, yaw, roll):
     """The system's own chain by scipy: Euler -> matrix -> S M S -> quaternion, all in radians."""
     matrix = Rotation.from_euler("XYZ", [-pitch, -yaw, -roll]).as_matrix()

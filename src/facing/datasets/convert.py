@@ -159,9 +159,11 @@ def converted_from(path: Path) -> dict[str, Any] | None:
 
 
 def file_name(key: str) -> str:
-    """Make a file name of a key; keys that differ give names that differ."""
-    name = re.sub(r"[^\w.+-]", "_", key)
-    return name if name == key else f"{name}-{blake2b(key.encode(), digest_size=3).hexdigest()}"
+    """Make a file name of a key, one that is not hidden; keys that differ give names that differ."""
+    name = re.sub(r"[^\w.+-]", "_", key).lstrip(".") or "_"
+    if name == key:
+        return name
+    return f"{name}-{blake2b(key.encode(errors='surrogateescape'), digest_size=3).hexdigest()}"
 
 
 def _nothing(job: ConvertJob, tally: Tally, *, form: str) -> DataError:

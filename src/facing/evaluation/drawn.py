@@ -5,13 +5,13 @@ Truth is grey, the estimate coloured; heads whose roll is not known on both side
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from facing.crop import CropSpec, crop_heads
+from facing.datasets.convert import file_name
 from facing.datasets.sample import ANGLES, sample_pixels
 from facing.errors import DataError, FacingError
 from facing.evaluation.classes import read_class, true_class
@@ -78,7 +78,7 @@ def overlay(picture: Picture, outcomes: Sequence[Outcome], *, styles: Iterable[s
 
 
 def write_overlays(run: Run, folder: Path, *, styles: Iterable[str] = STYLES) -> int:
-    """Draw every picture of a run into a folder, one JPEG per picture, named by its key.
+    """Draw every picture of a run into a folder, one JPEG per picture, named after its key.
 
     Args:
         run: of `collect`; pictures that cannot be read are left out.
@@ -106,11 +106,6 @@ def write_overlays(run: Run, folder: Path, *, styles: Iterable[str] = STYLES) ->
         save_picture(drawn, folder / f"{file_name(key)}.jpg")
         count += 1
     return count
-
-
-def file_name(key: str) -> str:
-    """Make a key a plain file name: letters, digits, dot, plus, minus; anything else becomes "_"."""
-    return re.sub(r"[^\w.+-]", "_", key).lstrip(".") or "_"
 
 
 def worst(run: Run, *, count: int) -> list[Ranked]:
