@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,45 @@ def test_list_names_every_set_with_its_licence(capsys):
     assert facts["aflw2000"]["expected_count"] == 1969
     assert facts["aflw2000"]["may_train_shipped_weights"] is False
     assert facts["shards"]["may_train_shipped_weights"] is True
+
+
+@pytest.fixture
+def latin(tmp_path, monkeypatch):
+    """A class folder whose pictures have names that are no UTF-8, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    try:
+        for name in (b"caf\xe9", b"na\xefve", b"plain"):
+            folder = Path("classes", "front" if name == b"plain" else "back")
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (64, 64), "grey").save(folder / os.fsdecode(name + b".jpg"))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    return "class-folder:classes"
+
+
+def test_file_names_that_are_no_utf8_are_split_converted_and_augmented(latin):
+    assert run("split", latin, "--parts", "a=1,b=1", "--out", "parts.json") == 0
+    parts = json.loads(Path("parts.json").read_text())["parts"]
+    keys = sorted([*parts["a"], *parts["b"]])
+    assert [os.fsencode(key) for key in keys] == [
+        b"back/caf\xe9.jpg",
+        b"back/na\xefve.jpg",
+        b"front/plain.jpg",
+    ]
+    Path("keys.txt").write_bytes(b"back/caf\xe9.jpg\n")
+    assert run("convert", latin, "--keys", "keys.txt", "--out", "shards") == 0
+    (entry,) = read_shard(Path("shards/heads-00000.tar"))
+    assert entry.label["tags"]["picture"] == os.fsdecode(b"back/caf\xe9.jpg")
+    assert run("augment", latin, "--out", "more", "--variants", 1) == 0
+    assert len(list(Path("more").glob("*/*.png"))) == 3
+
+
+def test_a_table_of_names_that_are_no_utf8_is_read(latin):
+    row = b"classes/back/caf\xe9.jpg,30\n"
+    Path("t.csv").write_bytes(b"\xef\xbb\xbfpicture,yaw\n" + row)
+    assert run("split", "csv:t.csv", "--parts", "all=1", "--out", "all.json") == 0
+    (key,) = json.loads(Path("all.json").read_text())["parts"]["all"]
+    assert Path(key).is_file()
 
 
 def test_describe_does_not_deny_the_labels_of_tables(capsys):

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from facing.datasets.files import find_files, listed_files, read_table
+from facing.datasets.files import find_files, listed_files, read_list, read_table
 from facing.datasets.lists import write_list
 from facing.datasets.sample import ANGLES, LabelledHead, LeftOut, Sample, load_reader
+from facing.datasets.split import read_keys
 from facing.errors import DataError
 from facing.geometry.rotation import rotation_from_euler
 
@@ -50,6 +51,16 @@ def test_list_that_is_not_there_or_no_text_is_refused(folder):
     (folder / "list.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match=r"list\.txt cannot be read"):
         listed_files(folder / "list.txt", "*", ending=".mat", title="a set")
+
+
+def test_the_mark_that_excel_sets_is_no_part_of_a_name(folder):
+    mark = b"\xef\xbb\xbf"
+    (folder / "list.txt").write_bytes(mark + b"# root: .\nA/1\n")
+    (folder / "keys.txt").write_bytes(mark + b"A/1\nA/2\n")
+    (folder / "t.csv").write_bytes(mark + b"key,yaw\nA/1,3\n")
+    assert read_list(folder / "list.txt", title="a set")[1] == ["A/1"]
+    assert read_keys(folder / "keys.txt") == {"A/1", "A/2"}
+    assert read_table(folder / "t.csv", columns=("key",), title="a set") == [{"key": "A/1", "yaw": "3"}]
 
 
 def test_error_names_what_lies_there(folder):

@@ -130,7 +130,8 @@ def identity_of(sample: Sample, *, name: str) -> int:
         0 to 2 ** 53 - 1, so that every JSON reader holds it exactly.
     """
     source = sample.key if sample.source is None else f"source {sample.source}"
-    digest = blake2b(f"{name.replace('_', '-')}\n{source}".encode(), digest_size=8).digest()
+    text = f"{name.replace('_', '-')}\n{source}"
+    digest = blake2b(text.encode(errors="surrogateescape"), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 11
 
 
@@ -226,4 +227,5 @@ def _claim(job: ConvertJob, *, form: str) -> None:
 
 
 def _digest(keys: frozenset[str]) -> str:
-    return blake2b("\n".join(sorted(keys)).encode(), digest_size=8).hexdigest()
+    text = "\n".join(sorted(keys))
+    return blake2b(text.encode(errors="surrogateescape"), digest_size=8).hexdigest()

@@ -174,8 +174,23 @@ def read_table(path: Path, *, columns: tuple[str, ...], title: str) -> list[dict
     return list(table)
 
 
+def text_of(path: Path) -> str:
+    """Read text that names files: UTF-8, with or without a mark of its order as Excel sets it.
+
+    Bytes that are no UTF-8 become what Python makes of them in file names, so that the names still fit.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no text.
+    """
+    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    if "\0" in text:
+        raise ValueError("it is no text")
+    return text
+
+
 def _text(path: Path, *, title: str) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return text_of(path)
+    except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({error}); name the folder of {title}") from error

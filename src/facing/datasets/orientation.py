@@ -213,7 +213,8 @@ def _parts(job: OrientationJob, candidates: list[Candidate]) -> dict[tuple[str, 
 def _picture(job: OrientationJob, candidate: Candidate, *, part: str, variant: int) -> _Picture:
     plain = re.sub(r"[^\w.+-]", "_", candidate.key)
     # Keys that differ by what is no part of a file name must not meet in one file.
-    digest = blake2b(f"{candidate.source}\n{candidate.key}".encode(), digest_size=3).hexdigest()
+    text = f"{candidate.source}\n{candidate.key}"
+    digest = blake2b(text.encode(errors="surrogateescape"), digest_size=3).hexdigest()
     name = f"{part}/{candidate.label}/{candidate.source}-{plain}-{digest}-{variant}.jpg"
     plan = draw_plan(_generator(job, name, use=0)) if job.augment else ()
     return _Picture(candidate, part, variant, name, plan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
 
-from facing.datasets.files import ROOT_MARK
+from facing.datasets.files import ROOT_MARK, text_of
 from facing.datasets.sample import Sample
 from facing.errors import DataError
 
@@ -59,7 +59,7 @@ def split_keys(
 
 def drawn(key: str, *, seed: int) -> bytes:
     """Give a key its place in a drawn order: equal on every machine, unlike Python's own hash."""
-    return blake2b(f"{seed}\n{key}".encode(), digest_size=16).digest()
+    return blake2b(f"{seed}\n{key}".encode(errors="surrogateescape"), digest_size=16).digest()
 
 
 def only(entries: Iterable[Sample | LeftOut], *, keys: frozenset[str] | None) -> Iterator[Sample | LeftOut]:
@@ -74,8 +74,8 @@ def read_keys(path: Path) -> frozenset[str]:
         DataError: the file cannot be read or holds no key.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = text_of(path).splitlines()
+    except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as a list of keys ({error}); name a text file") from error
     keys = frozenset(line.strip() for line in lines if not line.startswith(ROOT_MARK)) - {""}
     if not keys:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from facing.datasets.files import text_of
 from facing.datasets.sample import ANGLES, LabelledHead, LeftOut, Reader, Sample
 from facing.errors import DataError
 from facing.geometry.rotation import nearest_rotation, rotation_from_euler, rotation_from_quaternion
@@ -78,8 +79,8 @@ def _table(path: Path) -> _Table:
             raise DataError(f"{path} holds {len(found)} .csv files; name the one to read")
         (path,) = found
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = text_of(path)
+    except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as a table ({error}); name a .csv file") from error
     try:
         lines = list(csv.reader(io.StringIO(text), strict=True))
