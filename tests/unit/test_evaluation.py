@@ -11,7 +11,8 @@ from facing.crop import CropSpec
 from facing.datasets.sample import LabelledHead, LeftOut, Sample, load_reader
 from facing.errors import DataError
 from facing.evaluation.outcomes import collect, errors_by_head
-from facing.evaluation.run import evaluate, evaluate_set
+from facing.evaluation.run import evaluate_set
+from facing.evaluation.summary import summarise
 from facing.evaluation.table import table
 from facing.geometry.rotation import rotation_from_euler, rotation_from_quaternion
 from facing.pose import HeadPose
@@ -73,6 +74,10 @@ def pose(*, box=(10, 10, 30, 30), error_deg=None, known=frozenset(ALL), **angles
     return HeadPose(
         box=box, score=1.0, rotation=rotation_from_euler(**angles), error_deg=error_deg, known=known
     )
+
+
+def evaluate(samples, estimator, *, boxes="labels"):
+    return summarise(collect(samples, estimator, boxes=boxes))
 
 
 def head(*, box=(10.0, 10.0, 30.0, 30.0), known=ALL, label=None, **angles):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from facing.datasets.lists import write_pyramid_list
 from facing.datasets.readers.dad3dheads import pyramid_list
 from facing.datasets.sample import LeftOut, Sample, load_reader
 from facing.errors import DataError
@@ -97,7 +96,8 @@ def test_list_of_the_pyramid_system_has_its_angles(tmp_path):
 def test_written_list_is_read_with_its_own_boxes_and_filter(tmp_path):
     write_dad3dheads(tmp_path, names=("a1", "b2", "c3"))
     rewrite(tmp_path, "b2", **head_annotation(turn=rotation_from_euler(yaw=0, pitch=120, roll=0)))
-    assert write_pyramid_list(tmp_path, out=tmp_path / "lists" / "train.json") == 3
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "train.json").write_text(json.dumps(pyramid_list(tmp_path)))
     first, second, third = read(tmp_path / "lists" / "train.json")
     assert first.heads[0].box == (200, 190, 310, 330)
     assert first.picture == tmp_path / "train" / "images" / "a1.png"

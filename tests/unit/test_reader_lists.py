@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from facing.datasets.convert import ConvertJob, convert
 from facing.datasets.files import find_files, listed_files, read_list, read_table
-from facing.datasets.lists import write_list
 from facing.datasets.sample import ANGLES, LabelledHead, LeftOut, Sample, load_reader
 from facing.datasets.split import read_keys
 from facing.errors import DataError
@@ -73,10 +75,9 @@ def test_error_names_what_lies_there(folder):
         read_table(folder / "pose.csv", columns=("x",), title="a set")
 
 
-def reader_of(entries):
-    from dataclasses import replace
-
-    return replace(load_reader("shards"), samples=lambda _: iter(entries))
+def job_of(entries, path, **settings):
+    reader = replace(load_reader("shards"), samples=lambda _: iter(entries))
+    return ConvertJob(name="shards", reader=reader, path=path, **settings)
 
 
 def sample(key, **angles):
@@ -84,21 +85,23 @@ def sample(key, **angles):
     return Sample(key, None, (head,))
 
 
-def test_list_beside_the_files_is_in_the_published_form(folder):
+def test_list_names_what_is_left_and_where_it_starts(folder):
     entries = [
         sample("A/1", yaw=50, pitch=0, roll=0),
         LeftOut("A/1.5", "label cannot be read"),
         sample("A/2", yaw=0, pitch=0, roll=-70),
     ]
-    assert write_list(reader_of(entries), folder, out=folder / "list.txt") == 2
-    assert (folder / "list.txt").read_text() == "A/1\nA/2\n"
-    assert write_list(reader_of(entries), folder, out=folder / "list.txt", max_angle=60) == 1
-    assert (folder / "list.txt").read_text() == "A/1\n"
+    tally = convert(job_of(entries, folder, out=folder), form="list")
+    assert (tally.written, tally.left_out) == (2, {"label cannot be read": 1})
+    assert (folder / "list.txt").read_text() == "# root: .\nA/1\nA/2\n"
+    out = folder.parent / "few"
+    assert convert(job_of(entries, folder, out=out, max_angle=60), form="list").written == 1
+    assert (out / "list.txt").read_text() == "# root: ../set\nA/1\n"
 
 
 def test_list_that_cannot_be_written_is_an_error_and_leaves_nothing(folder):
     entries = [sample("A/1", **dict.fromkeys(("yaw", "pitch", "roll"), np.float64(1)))]
-    (folder / "taken").mkdir()
+    (folder / "list.txt").mkdir()
     with pytest.raises(DataError, match="cannot be written"):
-        write_list(reader_of(entries), folder, out=folder / "taken")
-    assert sorted(path.name for path in folder.iterdir()) == ["A", "taken"]
+        convert(job_of(entries, folder, out=folder), form="list")
+    assert sorted(path.name for path in folder.iterdir()) == ["A", "facing-set.json", "list.txt"]

@@ -31,28 +31,6 @@ class Measured(NamedTuple):
     run: Run
 
 
-def evaluate(
-    samples: Iterable[Sample | LeftOut],
-    estimator: Estimator,
-    *,
-    boxes: Boxes = "labels",
-    reader: Reader | None = None,
-) -> dict[str, Any]:
-    """Measure an estimator on labelled pictures.
-
-    Args:
-        samples: of a reader.
-        estimator: a `PoseEstimator` or anything with its call.
-        boxes: "labels" gives the labelled head boxes, "detector" lets the estimator find the heads.
-        reader: whose samples these are; it decides how found heads are matched and is named in the result.
-
-    Returns:
-        The figures of `facing.evaluation.summary.summarise`.
-    """
-    match = reader.match if reader else "overlap"
-    return summarise(collect(samples, estimator, boxes=boxes, match=match), reader=reader)
-
-
 def evaluate_set(
     reader: Reader,
     folder: Path,
