@@ -1,15 +1,18 @@
 """Training crops: equal to the crop contract without jitter, labels that follow the picture with it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageFilter
 
 from facing.crop import CropSpec, crop_heads
 from facing.training.augment import crop_batch
 from facing.training.augmentations.renders import RendersSettings
 from facing.training.data import HeadLabels
 from facing.training.develop import STEPS
-from facing.training.pixels import border, colour, jpeg
+from facing.training.pixels import blur, border, colour, jpeg, low_resolution, patches
 from facing.training.warp import (
     MIRRORED_LANDMARKS,
     NO_JITTER,
@@ -185,6 +188,59 @@ def test_every_step_changes_pictures_and_keeps_them_sane(name, step, side):
     assert out.max() < 600
     assert (out - x).abs().mean() > 0.5
     assert hasattr(RendersSettings(), name)
+
+
+def centre_of_brightest(x):
+    """Give columns and rows (n, 2) of the middle of what is brighter than a third of the brightest."""
+    grey = x.mean(1)
+    weight = (grey - 0.3 * grey.amax((1, 2), keepdim=True)).clamp(min=0)
+    along = torch.arange(x.shape[-1]) + 0.5
+    sums = [(weight * along).sum((1, 2)), (weight * along[:, None]).sum((1, 2))]
+    return torch.stack(sums, dim=1) / weight.sum((1, 2))[:, None]
+
+
+# Labels stay as they are in all these steps. Patches may cover the spot.
+@pytest.mark.parametrize(
+    ("name", "step"), [*(pair for pair in STEPS if pair[0] != "patches"), ("border", border)]
+)
+@pytest.mark.parametrize("side", [48, 50])
+def test_steps_leave_everything_in_its_place(name, step, side):
+    column, row = 0.58 * side, 0.45 * side
+    along = torch.arange(side) + 0.5
+    spot = torch.exp(-((along - column).square() + (along[:, None] - row).square()) / (2 * 2.5**2))
+    for seed in range(8):
+        out = step((255 * spot).expand(4, 3, side, side).clone(), np.random.default_rng(seed))
+        # Light from one side draws the middle towards it, large pixels by half of one.
+        assert (centre_of_brightest(out) - torch.tensor([column, row])).abs().max() < 1
+
+
+def test_patches_leave_the_rest_as_it_is():
+    x = torch.from_numpy(np.stack([smooth_picture(seed=s) for s in range(8)])).permute(0, 3, 1, 2).float()
+    same = (patches(x, np.random.default_rng(0)) == x).all(1).float().mean((1, 2))
+    # At most three rectangles or ellipses of at most 0.32 of the side by 0.32.
+    assert same.min() > 0.65
+
+
+def test_blur_is_that_of_pillow():
+    picture = np.random.default_rng(0).integers(0, 256, size=(112, 112, 3), dtype=np.uint8)
+    x = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float()
+    got = blur(x, SimpleNamespace(uniform=lambda *_: 2.0))[0].permute(1, 2, 0).numpy()
+    want = np.asarray(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(2.0)), float)
+    # Pillow makes its normal kernel of three boxes, and repeats the last pixel beyond the edge.
+    difference = np.abs(got - want)[8:-8, 8:-8]
+    assert difference.max() < 5
+    assert difference.mean() < 1
+    assert want[8:-8, 8:-8].std() > 8
+
+
+@pytest.mark.parametrize(("mode", "filters"), [(0, "BILINEAR"), (2, "NEAREST")])
+def test_low_resolution_is_that_of_pillow(mode, filters):
+    picture = smooth_picture(seed=3)[..., 0].astype(np.float32)
+    x = torch.from_numpy(picture).expand(1, 3, 96, 96)
+    got = low_resolution(x, SimpleNamespace(uniform=lambda *_: 1 / 3, integers=lambda *_: mode))[0]
+    small = Image.fromarray(picture).resize((32, 32), Image.Resampling.BOX)
+    want = np.asarray(small.resize((96, 96), Image.Resampling[filters]))
+    np.testing.assert_allclose(got.numpy(), np.broadcast_to(want, got.shape), atol=0.01)
 
 
 def test_colour_makes_grey_and_nothing_at_strength_zero():
