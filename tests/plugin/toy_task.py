@@ -20,6 +20,7 @@ class ToySettings(Section):
     pictures: int = 64
     norm: bool = True
     parts: bool = True
+    dropout: float = 0.0
     limit: float = 100.0
     slow_s: float = 0.0
     trace: str = ""
@@ -30,14 +31,15 @@ class ToyRecipe(Recipe):
 
 
 class Toy(nn.Module):
-    def __init__(self, *, norm):
+    def __init__(self, *, norm, dropout):
         super().__init__()
         self.stem = nn.Linear(4, 8)
+        self.dropout = nn.Dropout(dropout)
         self.body = nn.Sequential(nn.BatchNorm1d(8) if norm else nn.Identity(), nn.Tanh(), nn.Linear(8, 8))
         self.head = nn.Linear(8, 1)
 
     def forward(self, x):
-        return self.head(torch.tanh(self.body(self.stem(x))).float())[:, 0]
+        return self.head(torch.tanh(self.body(self.dropout(self.stem(x)))).float())[:, 0]
 
 
 class ToyInParts(Toy):
@@ -98,7 +100,9 @@ def validation(recipe, data):
 
 TASK = Task(
     recipe=lambda _settings: ToyRecipe,
-    network=lambda recipe: (ToyInParts if recipe.toy.parts else Toy)(norm=recipe.toy.norm),
+    network=lambda recipe: (ToyInParts if recipe.toy.parts else Toy)(
+        norm=recipe.toy.norm, dropout=recipe.toy.dropout
+    ),
     source=lambda recipe, _data: ToySource(recipe),
     loss=loss,
     validation=validation,
