@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from facing.datasets.sample import ANGLES, LabelledHead
+from facing.datasets.stats import head_angles
 from facing.training.data import HeadLabels
 from facing.training.sampling import SamplingSettings, draw_chances, held_out, over_limit, stated
 
@@ -90,8 +92,17 @@ def test_limits_are_those_of_each_set():
     labels.known[2] = (True, False, False)
     over = over_limit(labels, np.array([0, 0, 1, 1]), max_angles=[45, 99])
     np.testing.assert_array_equal(over, [False, True, False, False])
-    # Beyond 90 degrees of yaw the field's triple has pitch and roll near 180, which no limit of 99 admits.
-    assert over_limit(labels_at([150.0]), np.array([0]), max_angles=[99]).all()
+
+
+def test_limits_are_those_of_a_conversion_beyond_a_profile_too():
+    yaw = [85.0, 89.9, 90.5, 95.0, 98.9, 99.1, 150.0]
+    labels = labels_at([*yaw, *(-angle for angle in yaw)])
+    over = over_limit(labels, np.zeros(len(labels.rotation), int), max_angles=[99])
+    np.testing.assert_array_equal(over, [False, False, False, False, False, True, True] * 2)
+    for rotation, left_out in zip(labels.rotation, over, strict=True):
+        head = LabelledHead(box=(0, 0, 9, 9), rotation=rotation.astype(float), known=ANGLES)
+        read = head_angles(head)
+        assert (max(abs(angle) for angle in read.values()) > 99) == left_out
 
 
 def test_only_the_angles_that_are_needed_must_be_stated():

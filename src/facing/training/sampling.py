@@ -69,12 +69,14 @@ def over_limit(
 ) -> NDArray[np.bool_]:
     """Mark heads with a known angle over the limit of their set, (N,).
 
+    Angles are those that `datasets convert --max-angle` reads and the heads of networks learn.
+
     Args:
         labels: of N heads.
         folders: which set each head belongs to, (N,).
         max_angles: of the sets, degrees.
     """
-    angles = euler_from_rotation(labels.rotation.astype(np.float64), yaw_within_90=True)
+    angles = euler_from_rotation(labels.rotation.astype(np.float64))
     sizes = np.abs(np.stack([np.asarray(angle) for angle in angles], axis=1))
     largest = np.where(labels.known, sizes, 0.0).max(1)
     # Renders are exact to a millionth: at the limit itself they are in.
