@@ -1,11 +1,15 @@
 """Every augmentation keeps its contract: boxes stay in the crop, labels follow, chance comes from outside."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from facing import registry
+from facing.training.augment import crop_batch
 from facing.training.augmentation import AugmentationSettings, load_augmentation
+from facing.training.data import HeadLabels
 
 NAMES = registry.names("facing.training.augmentations")
 SIDE = 64
@@ -101,3 +105,55 @@ def test_pyramid_augments_the_published_share():
     assert 0.52 < same.mean() < 0.73
     assert 0.06 < views.mirrored.mean() < 0.2
     assert not views_of("pyramid", 4).mirrored.any()
+
+
+def whole_samples(name, *, count, **changes):
+    """Cut one noisy picture `count` times; give the crops (N, S, S, 3)."""
+    picture = np.random.default_rng(0).integers(0, 256, size=(1, 4, 96, 96), dtype=np.uint8)
+    picture[:, 3] = 255
+    label = HeadLabels(
+        rotation=np.eye(3, dtype=np.float32)[None],
+        known=np.ones((1, 3), bool),
+        box=np.float32([[30, 20, 80, 90]]),
+        landmarks=np.zeros((1, 68, 2), np.float32),
+        landmarked=np.zeros(1, bool),
+        visible=np.zeros((1, 68), bool),
+        identity=np.zeros(1, np.int64),
+        label=np.array([""]),
+    )
+    rows = np.zeros(count, np.int64)
+    return crop_batch(
+        picture[rows],
+        label.take(rows),
+        np.random.default_rng(5),
+        side=SIDE // 2,
+        scale=1.12,
+        backgrounds=None,
+        augment=load_augmentation(name).settings(kind=name, **changes),
+    )["picture"]
+
+
+@pytest.mark.parametrize(("flip", "published"), [(True, 0.578), (False, 0.604)])
+def test_pyramid_leaves_the_published_share_of_whole_samples_alone(flip, published):
+    fixed = {"flip": flip, "loose_high": 0.2}
+    (plain,) = whole_samples("pyramid", count=1, augment=0.0, **fixed)
+    same = (whole_samples("pyramid", count=1600, **fixed) == plain).flatten(1).all(1)
+    # Half are not augmented; of the others one in four boxes (three without flip) stays, and five in eight
+    # times its pixels do. Two draws, of box and pixels apart, would leave 0.508 and 0.542.
+    assert abs(float(same.float().mean()) - published) < 0.035
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_crops_that_are_not_augmented_keep_their_pixels(name, monkeypatch):
+    kind = load_augmentation(name)
+    drawn = replace(kind, pixels=lambda x, *_: x.mul_(0))
+    monkeypatch.setattr("facing.training.augment.load_augmentation", lambda _: drawn)
+    dark = (whole_samples(name, count=40) == 0).flatten(1).all(1)
+    views = kind.views(
+        np.tile(np.float32([30, 20, 80, 90]), (40, 1)),
+        np.random.default_rng(5),
+        side=SIDE // 2,
+        scale=1.12,
+        settings=kind.settings(kind=name),
+    )
+    np.testing.assert_array_equal(dark.numpy(), views.augmented)

@@ -76,8 +76,11 @@ def crop_batch(
         warped = warp_pictures(source, views.crop_from_picture[piece], side=side)
         x = _backgrounds(len(warped), rng, side=side, flat=flat, backgrounds=backgrounds)
         x = _composed(x, warped, rng, augment=augment)
-        if kind:
+        rows = views.augmented[piece]
+        if kind and rows.all():  # without copies
             x = kind.pixels(x, rng, augment, progress)
+        elif kind and rows.any():
+            x[rows] = kind.pixels(x[rows], rng, augment, progress)
         out[piece] = x.clamp_(0, 255).add_(0.5).to(torch.uint8).permute(0, 2, 3, 1)
     visible = move_visible(labels.visible, views)
     return {

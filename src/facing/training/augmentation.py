@@ -56,9 +56,9 @@ class DrawViews(Protocol):
 class Augmentation:
     """One way to vary training crops, exported as AUGMENTATION by `training/augmentations/<name>.py`.
 
-    `views` draws where the crops lie. `pixels(x, rng, settings, progress)` changes pictures
-    (n, 3, S, S) float32, 0 to 255, and may work in place; `progress` is the share of the training
-    that is done, 0 to 1.
+    `views` draws where the crops lie, and which of them are augmented. `pixels(x, rng, settings, progress)`
+    changes those, (n, 3, S, S) float32, 0 to 255, and may work in place; `progress` is the share of the
+    training that is done, 0 to 1.
     """
 
     title: str

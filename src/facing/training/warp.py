@@ -56,12 +56,14 @@ NO_JITTER = JitterSettings(scale=0.0, shift=0.0, turn_deg=0.0, turn_small=1.0, m
 class Views:
     """N crops to cut: where they lie, and how they turn the label.
 
-    crop_from_picture (N, 2, 3); turn_rad (N,) clockwise as seen; mirrored (N,) bool, after the turn.
+    crop_from_picture (N, 2, 3); turn_rad (N,) clockwise as seen; mirrored (N,) bool, after the turn;
+    augmented (N,) bool, whether an augmentation may change the pixels too.
     """
 
     crop_from_picture: NDArray[np.float64]
     turn_rad: NDArray[np.float64]
     mirrored: NDArray[np.bool_]
+    augmented: NDArray[np.bool_]
 
 
 def draw_views(
@@ -111,6 +113,9 @@ def place_views(
         turn_rad: (N,), clockwise as seen.
         mirrored: (N,).
         side: crop side in pixels.
+
+    Returns:
+        Views of which all may be augmented.
     """
     scale = side / sizes
     cosine, sine = np.cos(turn_rad), np.sin(turn_rad)
@@ -121,7 +126,7 @@ def place_views(
     crop_from_picture[mirrored, 0] *= -1
     moved = np.einsum("nij,nj->ni", crop_from_picture[:, :, :2], centres)
     crop_from_picture[:, :, 2] = side / 2 - moved
-    return Views(crop_from_picture, turn_rad, mirrored)
+    return Views(crop_from_picture, turn_rad, mirrored, np.ones(len(centres), bool))
 
 
 def warp_pictures(pictures: Tensor, crop_from_picture: NDArray[np.float64], *, side: int) -> Tensor:

@@ -1,13 +1,14 @@
 """As published for the pyramid system (nickuntitled/pyramid_aggregate_head_pose_estimation).
 
-A share of the samples is augmented at all: one of four box actions, then one of four pixel actions, each of
-which fires half of the time. Its pixel actions are Albumentations'; here they are torchvision's with the
-ranges that Albumentations 1.3 has by default.
+A share of the samples is augmented at all, box and pixels together: one of four box actions, then one of four
+pixel actions, each of which fires half of the time. Its pixel actions are Albumentations'; here they are
+torchvision's with the ranges that Albumentations 1.3 has by default.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,9 +69,8 @@ def _views(
     centre = np.stack((right - left, bottom - top), axis=1) / 2
 
     actions = ("mirror", "shift", "resized", "none") if settings.flip else ("shift", "resized", "none")
-    chosen = np.where(
-        rng.random(N) < settings.augment, rng.integers(0, len(actions), size=N), len(actions) - 1
-    )
+    augmented = rng.random(N) < settings.augment
+    chosen = np.where(augmented, rng.integers(0, len(actions), size=N), len(actions) - 1)
     shifted = chosen == actions.index("shift")
     centre += np.where(shifted[:, None], rng.uniform(-1, 1, size=(N, 2)) * settings.shift, 0.0) * size
     resized = chosen == actions.index("resized")
@@ -83,15 +83,15 @@ def _views(
     middle = (boxes[:, :2].astype(np.float64) + boxes[:, 2:]) / 2
     mirrored = chosen == actions.index("mirror") if settings.flip else np.zeros(N, bool)
     turn = np.radians(rng.uniform(-1, 1, size=N) * settings.turn_max_deg)
-    return place_views(
+    views = place_views(
         middle + centre * region[:, None], part * size * region[:, None], turn, mirrored, side=side
     )
+    return replace(views, augmented=augmented)
 
 
-def _pixels(x: Tensor, rng: np.random.Generator, settings: PyramidSettings, _progress: float) -> Tensor:
+def _pixels(x: Tensor, rng: np.random.Generator, _settings: PyramidSettings, _progress: float) -> Tensor:
     n = len(x)
-    fires = (rng.random(n) < settings.augment) & (rng.random(n) < FIRES)
-    chosen = np.where(fires, rng.integers(0, 4, size=n), 3)
+    chosen = np.where(rng.random(n) < FIRES, rng.integers(0, 4, size=n), 3)
     for row in np.flatnonzero(chosen == 0).tolist():
         size = int(rng.choice(KERNELS))
         x[row] = transforms.gaussian_blur(x[row], [size, size])
