@@ -129,6 +129,35 @@ def test_a_missing_gpu_is_said(tmp_path):
         fit(toy_recipe(), data=tmp_path, out=tmp_path / "run", machines=Machines(accelerator="gpu"))
 
 
+@pytest.mark.parametrize(
+    ("accelerator", "kind", "devices"), [("gpu:1", "gpu", [1]), ("gpu", "gpu", 1), ("cpu", "cpu", 1)]
+)
+def test_the_gpu_that_is_named_is_the_one_that_trains(accelerator, kind, devices, tmp_path, monkeypatch):
+    class ChosenError(Exception):
+        pass
+
+    def trainer(**options):
+        raise ChosenError(options["accelerator"], options["devices"])
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr("lightning.Trainer", trainer)
+    with pytest.raises(ChosenError) as chosen:
+        fit(
+            toy_recipe(optim={"epochs": 1}),
+            data=tmp_path,
+            out=tmp_path / "run",
+            machines=Machines(accelerator=accelerator),
+        )
+    assert chosen.value.args == (kind, devices)
+
+
+def test_a_gpu_that_is_not_there_is_said_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(RecipeError, match=r"no GPU 2, its GPUs are 0 to 1; choose another --accelerator"):
+        fit(toy_recipe(), data=tmp_path, out=tmp_path / "run", machines=Machines(accelerator="gpu:2"))
+    assert not (tmp_path / "run").exists()
+
+
 FROZEN = {"name": "adam", "freeze_epochs": 1, "ema": 0.9, "epochs": 6}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -46,7 +46,10 @@ def train(
         typer.Option("--init", help="Start from the weights of this file or run; says what did not match."),
     ] = None,
     accelerator: Annotated[
-        Literal["auto", "cpu", "gpu"], typer.Option("--accelerator", help="What computes.")
+        str,
+        typer.Option(
+            "--accelerator", metavar="auto|cpu|gpu|gpu:N", help="What computes; gpu:N is one of several GPUs."
+        ),
     ] = "auto",
     devices: Annotated[int, typer.Option("--devices", min=1, help="Processes or GPUs per machine.")] = 1,
     nodes: Annotated[int, typer.Option("--nodes", min=1, help="Machines that train together.")] = 1,

@@ -75,12 +75,13 @@ def fit(
         The file of the best weights.
 
     Raises:
-        RecipeError: `out` holds another run, the recipe asks for what cannot be, or the loss is no number
-            any more.
+        RecipeError: `out` holds another run, the recipe asks for what cannot be, there is no such GPU, or
+            the loss is no number any more.
         DataError: a data folder is not what it should be.
         ModelError: `init` cannot be used.
         KeyboardInterrupt: the user or SIGTERM stopped it; `out` holds the last whole epoch.
     """
+    _check_gpu(machines.gpu)
     task = load_task(recipe.task)
     several = machines.processes > 1 and not started_by_others()
     if not resume:
@@ -106,6 +107,14 @@ def fit(
         else:
             train(recipe, task=task, data=data, out=out, init=init, machines=machines, **options, **speech)
     return out / BEST
+
+
+def _check_gpu(number: int | None) -> None:
+    """Say in a sentence what Lightning would say late."""
+    count = torch.cuda.device_count()
+    if number is not None and number >= count:
+        there = f"its GPUs are 0 to {count - 1}" if count else "torch sees none on it"
+        raise RecipeError(f"this machine has no GPU {number}, {there}; choose another --accelerator")
 
 
 def _check_start(recipe: Recipe, *, task: Task, init: Path | None) -> None:
@@ -229,8 +238,8 @@ def _trainer(recipe: Recipe, *, out: Path, epochs: int, machines: Machines) -> l
         plugins.append(LightningEnvironment())
     try:
         return lightning.Trainer(
-            accelerator=machines.accelerator,
-            devices=machines.devices,
+            accelerator=machines.accelerator.partition(":")[0],
+            devices=machines.devices if machines.gpu is None else [machines.gpu],
             num_nodes=machines.nodes,
             strategy=strategy,
             plugins=plugins,

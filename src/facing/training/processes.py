@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from facing import errors
 from facing.errors import FacingError, RecipeError
@@ -34,12 +35,34 @@ class Machines:
         devices: processes on each machine, one per GPU where there are GPUs.
         nodes: machines. Each is given the same command, and its NODE_RANK (0 for the first), MASTER_ADDR and
             MASTER_PORT (of the first) in the environment.
-        accelerator: "auto" takes GPUs where there are any.
+        accelerator: "auto" (GPUs where there are any), "cpu", "gpu", or "gpu:N" for GPU number N from 0, on
+            which one process trains.
+
+    Raises:
+        RecipeError: `accelerator` is none of these, or names one GPU for several devices.
     """
 
     devices: int = 1
     nodes: int = 1
-    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    accelerator: str = "auto"
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"auto|cpu|gpu(:[0-9]+)?", self.accelerator):
+            raise RecipeError(
+                f"--accelerator {self.accelerator} is not auto, cpu, gpu or gpu:N; "
+                "write gpu:0 for the first GPU"
+            )
+        if self.gpu is not None and self.devices > 1:
+            raise RecipeError(
+                f"--accelerator {self.accelerator} names one GPU and --devices says {self.devices}; "
+                "write --accelerator gpu for several"
+            )
+
+    @property
+    def gpu(self) -> int | None:
+        """Number of the GPU that was chosen, None where any will do."""
+        number = self.accelerator.partition(":")[2]
+        return int(number) if number else None
 
     @property
     def processes(self) -> int:
