@@ -4,7 +4,8 @@ r"""Take one thing at a time out of the training of a pose network, at equal bud
 
 `--renders` holds `train`, `train2` and `val2` (head shards; train2 has the later hair and skins). Every row
 is the recipe nano from nothing, with the same crops and seed, measured on the held-out renders `val2` and on
-heads of at least 48 px of the development photographs. Rows that are done are kept: a stopped bench goes on.
+heads of at least 48 px of the development photographs. Trainings that are done are kept with the commit that
+made them (`facts` of the row): a stopped bench goes on.
 """
 
 from __future__ import annotations
@@ -59,9 +60,17 @@ def main() -> None:
     rows = []
     print(f"{'row':<46} front  within 45  45 to 90  away   photographs", flush=True)
     for number, (name, changes) in enumerate(ROWS.items()):
-        figures = _trained(given.work / f"{number:02d}", changes=changes, given=given)
+        figures, made_on = _trained(given.work / f"{number:02d}", changes=changes, given=given)
         facing = measure_facing(photos, model=str(given.work / f"{number:02d}.onnx"))
-        rows.append({"row": name, "changes": list(changes), "renders": figures, "photographs": facing})
+        rows.append(
+            {
+                "row": name,
+                "changes": list(changes),
+                "renders": figures,
+                "photographs": facing,
+                "facts": made_on,
+            }
+        )
         shown = [figures[key] for key in ("front_deg", "below45_deg", "from45to90_deg", "above90_deg")]
         print(
             f"{name:<46} {shown[0]:5.2f}  {shown[1]:9.2f}  {shown[2]:8.2f}  {shown[3]:5.1f}  "
@@ -77,10 +86,13 @@ def main() -> None:
     print(save_result(described, suite="ablation", folder=given.results))
 
 
-def _trained(run: Path, *, changes: tuple[str, ...], given: argparse.Namespace) -> dict[str, float]:
-    """Train and export one row, unless that is done; give the figures of its last validation."""
+def _trained(
+    run: Path, *, changes: tuple[str, ...], given: argparse.Namespace
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Train and export one row, unless that is done; give its last validation, and what it was made on."""
     kept = run.with_suffix(".json")
     if not kept.is_file():
+        made_on = facts(threads=1)
         settings = (
             *changes,
             'validation={reader="shards",path="val2"}',
@@ -96,9 +108,11 @@ def _trained(run: Path, *, changes: tuple[str, ...], given: argparse.Namespace) 
         subprocess.run([*facing, "export", str(run), "--out", str(onnx)], check=True, capture_output=True)
         names, *values = (run / "metrics.csv").read_text().splitlines()
         figures = dict(zip(names.split(","), map(float, values[-1].split(",")), strict=True))
-        kept.write_text(json.dumps({key: value for key, value in figures.items() if key.endswith("_deg")}))
+        angles = {key: value for key, value in figures.items() if key.endswith("_deg")}
+        kept.write_text(json.dumps(angles | {"facts": made_on}))
     read: dict[str, Any] = json.loads(kept.read_text())
-    return read
+    made_on = read.pop("facts", {"commit": "unknown"})  # rows that were kept before commits were
+    return read, made_on
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ r"""Train every published recipe for a bench's budget on renders, and measure it
 
 `--renders` holds `train` and `val` (head shards). Each job trains one recipe with one thread and a stated
 number of crops, exports it and measures the file on labelled pictures, which decide nothing. Jobs that are
-done are kept, so a stopped bench goes on; `--only` takes jobs by the start of their names. Beside them stands
-an estimator that calls every head frontal.
+done are kept with the commit that made them (`facts`), so a stopped bench goes on; `--only` takes jobs by the
+start of their names. Beside them stands an estimator that calls every head frontal.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ SHORT = (
 )
 DENSE = ("precision=bf16-mixed",)
 """Dense convolutions take half the time in bfloat16, depthwise ones the same."""
+
+UNKNOWN = {"facts": {"commit": "unknown"}}
+"""Of jobs that were kept before commits were."""
 
 SMALL_CROPS = ("crop.side=96", "augment.start=0.2", *DENSE)
 SORD_AS_PUBLISHED = '{name="vector_soft_bins", compat=true, metric="log", soft_loss="bce"}'
@@ -154,7 +157,8 @@ def run(job: Job, *, renders: Path, pictures: Path, work: Path) -> dict[str, Any
     out = work / job.name
     done = out / "bench.json"
     if done.exists():
-        return json.loads(done.read_text(encoding="utf-8"))
+        return UNKNOWN | json.loads(done.read_text(encoding="utf-8"))
+    made_on = facts(threads=1)
     # Validating takes longer than a short job trains.
     epoch = job.crops // 2 if job.name.startswith(("warm", "head")) else job.crops
     changes = [
@@ -216,6 +220,7 @@ def run(job: Job, *, renders: Path, pictures: Path, work: Path) -> dict[str, Any
         "mb": round((out / "model.onnx").stat().st_size / 1e6, 2),
         "curve": curve,
         "sets": measure(estimator, pictures),
+        "facts": made_on,
     }
     done.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(row_text(result), flush=True)
@@ -260,7 +265,7 @@ def main() -> None:
     chosen = [job for job in jobs(args.weights) if job.name.startswith(tuple(args.only))]
     about = facts(threads=1)
     where = {"renders": args.renders, "pictures": args.pictures, "work": args.work}
-    frontal = {"job": "always frontal", "sets": measure(AlwaysFrontal(), args.pictures)}
+    frontal = {"job": "always frontal", "sets": measure(AlwaysFrontal(), args.pictures), "facts": about}
     # A job that starts from another waits for it; all others run side by side.
     results = []
     with ThreadPoolExecutor(args.workers) as pool:

@@ -76,6 +76,7 @@ def main() -> None:
         "suite": "speed",
         "picture": {"width": FRAME[0], "height": FRAME[1], "heads": 1},
         "repeats": given.repeats,
+        "yunet_side": given.yunet_side,
         "systems": rows,
     }
     print(f"{'system':<30} {'detector':<14} {'detect':>7} {'pose':>7} {'total':>7}  {'spread':<12} ratio")
