@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
+from lightning.fabric.utilities.optimizer import _optimizers_to_device
 from torch import nn
 
 from facing.errors import ModelError, RecipeError
@@ -17,8 +19,8 @@ from facing.training.checkpoint import Checkpoint, load_checkpoint, save_checkpo
 from facing.training.fit import fit
 from facing.training.logs import Log
 from facing.training.processes import Machines
-from facing.training.resume import start_from
-from facing.training.run import share_of
+from facing.training.resume import optimizer_tensors, start_from
+from facing.training.run import Run, share_of
 from facing.training.task import load_task
 from toy_training import install_toy, rows, toy_recipe
 
@@ -203,6 +205,43 @@ def test_killed_it_resumes_as_if_it_had_not_been(tmp_path, precision):
         one, other = getattr(whole, kind), getattr(cut, kind)
         assert one.keys() == other.keys()
         assert all(value.equal(other[name]) for name, value in one.items())
+
+
+@pytest.fixture
+def _moved_in_place():
+    """Let `to("meta")` keep the very weights that an optimiser holds, as a move to a GPU does."""
+    torch.__future__.set_swap_module_params_on_conversion(True)
+    yield
+    torch.__future__.set_swap_module_params_on_conversion(False)
+
+
+@pytest.mark.usefixtures("_moved_in_place")
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
+def test_a_resumed_optimiser_leaves_nothing_where_the_network_was(tmp_path, name):
+    """Fused optimisers on CUDA refuse step counts in main memory; "meta" stands for the other device."""
+    recipe = toy_recipe(optim={"name": name, "epochs": 0, "crops": 32})
+    fit(recipe, data=tmp_path, out=tmp_path / "run")
+    last = load_checkpoint(tmp_path / "run" / "last.safetensors")
+    task = load_task("toy")
+    run = Run(
+        recipe,
+        task=task,
+        network=task.network(recipe),
+        out=tmp_path / "run",
+        rank=1,  # process 0 would open the log
+        ranks=2,
+        report=print,
+        show=print,
+    )
+    run.restore(last)
+    run.trainer = SimpleNamespace(precision_plugin=None)
+    # As Lightning's strategies set up a run, before on_fit_start.
+    run.to("meta")
+    _optimizers_to_device([run.optimizer], torch.device("meta"))
+    run.on_fit_start()
+    devices = {key: value.device.type for key, value in optimizer_tensors(run.optimizer).items()}
+    assert devices == dict.fromkeys(last.optim, "meta")
+    assert len(devices) > 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to answer")

@@ -81,6 +81,7 @@ class Run(lightning.LightningModule):  # type: ignore[misc] # Lightning is follo
         self.step = 0
         self.best = math.inf
         self.scaler: dict[str, Any] = {}
+        self.moments: dict[str, Tensor] = {}
         self.commit = _commit()
         self.seen: list[dict[str, str]] = []
         self.validate_network: Validation = lambda _: {}
@@ -89,10 +90,10 @@ class Run(lightning.LightningModule):  # type: ignore[misc] # Lightning is follo
         self.sums: dict[str, Tensor] = {}
 
     def restore(self, last: Checkpoint) -> None:
-        """Take over the checkpoint of an epoch's end."""
+        """Take over the checkpoint of an epoch's end; its optimiser's state waits for `on_fit_start`."""
         self.network.load_state_dict(last.raw)
         self.average.network.load_state_dict(last.weights)
-        restore_optimizer(self.optimizer, last.optim)
+        self.moments = last.optim
         self.step = last.step
         self.best = math.inf if last.best is None else last.best
         self.scaler = last.scaler
@@ -110,6 +111,10 @@ class Run(lightning.LightningModule):  # type: ignore[misc] # Lightning is follo
     def on_fit_start(self) -> None:
         """Follow the network to its device, and open the log."""
         self.average.network.to(self.device)
+        # Only now: Lightning moves an optimiser's state without its step counts, which fused ones refuse.
+        if self.moments:
+            restore_optimizer(self.optimizer, self.moments)
+            self.moments = {}
         scaler = self._grad_scaler()
         if scaler is not None and self.scaler:
             scaler.load_state_dict(self.scaler)
