@@ -105,6 +105,13 @@ def test_a_set_that_changed_is_converted_anew(tmp_path):
     assert len(open_heads(second)[1].identity) == 3
 
 
+def test_a_set_is_converted_anew_when_the_conversion_changed(tmp_path, monkeypatch):
+    write_table(tmp_path / "set", [0, 10])
+    first = prepared(tmp_path)
+    monkeypatch.setattr("facing.training.prepare.FORMAT", -1)
+    assert prepared(tmp_path) != first
+
+
 @pytest.mark.parametrize(
     ("changes", "start", "words"),
     [

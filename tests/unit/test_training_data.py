@@ -1,5 +1,6 @@
 """Decoding shards once: the arrays hold what the shards hold, and are made again only when they must."""
 
+import os
 import subprocess
 import sys
 
@@ -75,6 +76,29 @@ def test_only_new_shards_are_decoded(tmp_path):
     pictures, _, _ = open_heads([tmp_path])
     assert len(pictures) == 3
     assert made.items() <= {path: path.stat().st_mtime_ns for path in (tmp_path / ".cache").iterdir()}.items()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4], ids=["encoded", "decoded"])
+def test_a_shard_that_was_written_again_is_decoded_again(tmp_path, monkeypatch, share):
+    """Tars are padded: other labels and pictures may take as many bytes as those before."""
+    monkeypatch.setattr("facing.training.pictures.DISK_SHARE", share)
+    shard, other = tmp_path / "heads-0.tar", tmp_path / "heads-0-1.tar"
+    write_shard(other, [sample(5)])
+    write_shard(shard, [sample(0)])
+    size = shard.stat().st_size
+    before = open_heads([tmp_path])[0].take(np.arange(2))
+    kept = {file for file in (tmp_path / ".cache").iterdir() if file.name.startswith("heads-0-1-")}
+    # What versions that knew the size alone left behind.
+    (tmp_path / ".cache" / f"heads-0-{size}-v2.npz").touch()
+    write_shard(shard, [sample(3)])
+    os.utime(shard, ns=(1, 1))
+    assert shard.stat().st_size == size
+    pictures, labels, _ = open_heads([tmp_path])
+    assert labels.identity.tolist() == [5, 3]
+    assert not np.array_equal(pictures.take(np.arange(2)), before)
+    left = set((tmp_path / ".cache").iterdir())
+    assert kept < left
+    assert {file.stem for file in left - kept} == {f"heads-0-{size}-1-v2"}
 
 
 def test_what_a_set_does_not_state_is_marked(tmp_path):

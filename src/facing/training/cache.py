@@ -1,15 +1,16 @@
 """Shards decoded once: pictures as memory-mapped arrays, labels as small ones, for heads and scenes alike.
 
-What is decoded lies beside the shards, in `.cache`, one pair of files per shard named by its name and size:
-new shards are decoded alone, changed ones again.
+What is decoded lies beside the shards, in `.cache`, one pair of files per shard named by its name, size and
+time of writing: new shards are decoded alone, changed ones again, and what they were before is deleted.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
@@ -75,7 +76,18 @@ def undecoded(files: Sequence[Path], *, planes: Planes) -> list[Path]:
 
 
 def _stem(path: Path) -> Path:
-    return path.parent / ".cache" / f"{path.stem}-{path.stat().st_size}-v{VERSION}"
+    # Tars are padded, so the size alone would take new labels for the old ones.
+    found = path.stat()
+    return path.parent / ".cache" / f"{path.stem}-{found.st_size}-{found.st_mtime_ns}-v{VERSION}"
+
+
+def _forget_others(path: Path, *, stem: Path) -> None:
+    """Delete what was decoded of a shard before it changed; earlier versions named it by size alone."""
+    entry = re.compile(rf"{re.escape(path.stem)}-\d+(-\d+)?-v{VERSION}")
+    for file in stem.parent.iterdir():
+        if file.stem != stem.name and entry.fullmatch(file.stem):
+            with suppress(OSError):  # Windows keeps what another training has open
+                file.unlink()
 
 
 @contextmanager
@@ -128,6 +140,7 @@ def _decode(path: Path, stem: Path, labels: Labels | None, planes: Planes) -> No
         _save(stem, ".npz", arrays)
     if planes != "none":
         _save(stem, ".npy", _stack(path, samples, coverage=planes == "coverage"))
+    _forget_others(path, stem=stem)
 
 
 def _stack(path: Path, samples: Sequence[ShardSample], *, coverage: bool) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facing.datasets.convert import ConvertJob, convert, converted_from
+from facing.datasets.converters.shards import FORMAT
 from facing.datasets.sample import load_reader
 from facing.output.sink import text_sink
 from facing.shards import find_shards, read_shard
@@ -101,9 +102,8 @@ def _converted(entry: DataSettings, data: Path, *, side: int) -> Path:
     path = data / entry.path
     if not reader.may_train_shipped_weights:
         log.info("%s: licence of %s: %s", path, reader.title, reader.licence)
-    digest = blake2b(
-        f"{entry.reader}\n{path.resolve()}\n{_state(path)}\n{side}\n{MOST_DEG:g}".encode(), digest_size=5
-    ).hexdigest()
+    made_of = (entry.reader, path.resolve(), _state(path), side, f"{MOST_DEG:g}", FORMAT)
+    digest = blake2b("\n".join(map(str, made_of)).encode(), digest_size=5).hexdigest()
     out = data / FOLDER / f"{entry.reader}-{digest}"
     if (out / DONE).exists():
         _tell(json.loads((out / DONE).read_text(encoding="utf-8")), path, out=out)

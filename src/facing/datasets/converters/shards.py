@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from facing.datasets.convert import ConvertJob, Tally
     from facing.datasets.sample import LabelledHead, Sample
 
+FORMAT = 1
+"""Of what is written for a set. Whoever changes crops or labels raises it: trainings then convert anew."""
 PICTURES_PER_SHARD = 256
 LANDMARKS = 68
 STALE = frozenset({"pt2d"})
