@@ -292,6 +292,32 @@ def test_the_four_folders_are_read_back(tmp_path):
     assert convert(job_of(samples, out), form="quat-folder").kept == 3
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_the_four_folders_keep_what_pictures_share(tmp_path, parts):
+    """Turns and mirror images of one face must not part in a training that reads the folders."""
+    path = marked(tmp_path)
+    samples = [
+        Sample("a_1", path, (head(),), source='one, "first"'),
+        Sample("a_2", path, (head(yaw=-20.0),), source='one, "first"'),
+        Sample("b", path, (head(),)),
+        Sample("two", path, (head(), head(yaw=-60.0, box=(0, 0, 20, 30)))),
+    ]
+    out = tmp_path / "out"
+    for part in range(parts):
+        convert(job_of(samples, out, part=(part, parts)), form="quat-folder")
+    read = {sample.key: sample.source for sample in load_reader("quat-folder").samples(out)}
+    assert read == {
+        "a_1": 'one, "first"',
+        "a_2": 'one, "first"',
+        "b": None,
+        "two.head0": "two",
+        "two.head1": "two",
+    }
+    (out / "sources.csv").write_text("name\na_1\n")
+    with pytest.raises(DataError, match=r"sources\.csv has no column source"):
+        list(load_reader("quat-folder").samples(out))
+
+
 def _exif(*, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation

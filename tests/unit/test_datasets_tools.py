@@ -127,6 +127,19 @@ def test_what_cannot_be_split_is_refused():
         split_keys(person_samples(), parts={"train": 1.0, "val": 0.0})
 
 
+@pytest.mark.parametrize(
+    ("source", "by", "warned"), [(None, "source", 1), (None, "picture", 0), ("x", "source", 0)]
+)
+def test_a_set_without_sources_is_split_with_a_warning(caplog, source, by, warned):
+    samples = [
+        Sample("a", Path("a"), (), source=source),
+        Sample("b", Path("b"), ()),
+        LeftOut("c", "broken"),
+    ]
+    split_keys(samples, parts={"train": 1.0, "val": 1.0}, by=by)
+    assert [record.message[:22] for record in caplog.records] == ["the set names no perso"] * warned
+
+
 def test_lists_of_keys(tmp_path):
     (tmp_path / "l.txt").write_text("a/b\n\nc d\n")
     assert read_keys(tmp_path / "l.txt") == {"a/b", "c d"}

@@ -70,6 +70,18 @@ def test_what_is_left_out_is_told_every_time(tmp_path, caplog):
         assert "set: 1 of 4 heads left out: an angle over the set's max_angle" in caplog.text
 
 
+@pytest.mark.parametrize(("sources", "share", "warned"), [(4, 0.5, 1), (2, 0.5, 0), (4, 0.0, 0)])
+def test_a_share_of_a_set_without_sources_is_warned_of(tmp_path, caplog, sources, share, warned):
+    write_table(tmp_path / "set", [0, 10, 20, 30])
+    table = tmp_path / "set" / "heads.csv"
+    table.write_text(re.sub(r"person (\d)", lambda found: f"p{int(found[1]) % sources}", table.read_text()))
+    recipe = recipe_from_dict(settings(validation_share=share), where="test")
+    load_task("pose").source(recipe, tmp_path)
+    said = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(said) == warned
+    assert all(text.startswith("set: no two heads have one source") for text in said)
+
+
 def test_a_facing_direction_needs_no_roll(tmp_path, caplog):
     write_table(tmp_path / "set", [0, 20, None])
     recipe = recipe_from_dict(settings(head={"name": "vector"}), where="test")

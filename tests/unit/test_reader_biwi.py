@@ -1,3 +1,4 @@
+import itertools
 import struct
 import tarfile
 from pathlib import Path
@@ -195,6 +196,23 @@ def test_one_npz_per_frame_and_its_list(tmp_path):
     np.testing.assert_array_equal(sample_pixels(second), images[2][..., [2, 1, 0]])
     np.testing.assert_allclose(euler_from_rotation(zeroth.heads[0].rotation), poses[0])
     assert isinstance(broken, LeftOut)
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_frames_of_npz_beside_each_other_share_a_source(tmp_path, single):
+    """They come from one video: drawn singly, a held-out frame has neighbours that are learned from."""
+    images, poses = crops(100, side=8)
+    if single:
+        for number in range(100):
+            np.savez(tmp_path / f"{number}.npz", image=images[number], pose=poses[number])
+    else:
+        np.savez(tmp_path / "BIWI_train.npz", image=images, pose=poses)
+    by_number = sorted(read(tmp_path), key=lambda sample: int(sample.key.split("/")[-1]))
+    sources = [sample.source for sample in by_number]
+    assert len(sources) == 100
+    changes = sum(one != other for one, other in itertools.pairwise(sources))
+    assert changes + 1 == len(set(sources)) == 20  # stretches of 5 frames
+    assert not any(source.isdigit() for source in sources)  # as sequences are
 
 
 def test_npz_whose_picture_is_broken_fails_when_it_is_read(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from facing.datasets.sample import LeftOut
 
+log = logging.getLogger(__name__)
+
 Together = Literal["source", "picture"]
 
 
@@ -24,7 +27,8 @@ def split_keys(
     """Split a set so that no source lies on two sides.
 
     Groups come in an order drawn from `seed` and their names alone, each goes to the part that lacks most of
-    its share; so neither the order of the entries nor the machine matters.
+    its share; so neither the order of the entries nor the machine matters. A set that names no source is
+    split by picture, and a warning says so.
 
     Args:
         entries: of `Reader.samples`; what is left out is in no part.
@@ -41,12 +45,19 @@ def split_keys(
     if not parts or not all(0 < share < float("inf") for share in parts.values()):
         raise DataError(f"parts are {dict(parts)}; give each a share above 0, such as train=0.8,val=0.2")
     groups: dict[str, list[str]] = {}
+    sourced = False
     for entry in entries:
         if isinstance(entry, Sample):
             groups.setdefault(_group(entry, by=by), []).append(entry.key)
+            sourced |= entry.source is not None
     if len(groups) < len(parts):
         raise DataError(
             f"there are {len(groups)} groups by {by} for {len(parts)} parts; use more data or --by picture"
+        )
+    if by == "source" and not sourced:
+        log.warning(
+            "the set names no persons, sequences or photographs, so pictures of one may lie in several "
+            "parts; name them in a column source of a csv table, or say --by picture"
         )
     total = sum(len(keys) for keys in groups.values()) / sum(parts.values())
     wanted = {name: share * total for name, share in parts.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,9 +10,13 @@ import numpy as np
 from facing.training.sampling import draw_chances
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from facing.training.data import HeadLabels
+
+log = logging.getLogger(__name__)
 
 
 class DrawnRows:
@@ -51,3 +56,22 @@ class DrawnRows:
 def evenly(count: int, *, most: int) -> NDArray[np.int64]:
     """Choose rows of 0 to count - 1 at equal distances, so that every shard has its share."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+
+
+def warn_unsourced(identity: NDArray[np.int64], folders: NDArray[np.int64], *, paths: Sequence[str]) -> None:
+    """Warn of sets of which a share is to be held out although no two of their heads share a source.
+
+    Args:
+        identity: of the source of N heads, (N,).
+        folders: which set each head belongs to, (N,).
+        paths: of the sets.
+    """
+    for number, path in enumerate(paths):
+        own = identity[folders == number]
+        if len(own) > 1 and len(np.unique(own)) == len(own):
+            log.warning(
+                "%s: no two heads have one source (person, photograph), so the share held out to validate on "
+                "is drawn picture by picture and flatters where there are copies, turns or frames of one "
+                "person; name another set with --val",
+                path,
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from facing.datasets.convert import Converter, file_name
-from facing.datasets.readers.quat_folder import MIRROR
+from facing.datasets.readers.quat_folder import MIRROR, SOURCE_COLUMNS, SOURCES
 from facing.datasets.sample import sample_pixels
 from facing.datasets.stats import head_angles
 from facing.errors import FacingError
@@ -30,15 +31,20 @@ def write_folders(job: ConvertJob, samples: Iterator[Sample], tally: Tally) -> N
     """Write bg_imgs, bbox, info and angles; heads whose `angles` file lies there are kept.
 
     A head needs yaw and pitch; an unknown roll is written as 0, which this system does not read.
+    `sources.csv` says in the end which heads share a source; every call writes it for all parts.
     """
+    sources: dict[str, str] = {}
     for number, sample in enumerate(samples):
+        if sample.source is not None or len(sample.heads) > 1:
+            source = sample.key if sample.source is None else sample.source
+            sources |= {_name(sample, place=place): source for place in range(len(sample.heads))}
         if number % job.part[1] != job.part[0]:
             continue
         for place, head in enumerate(sample.heads):
             if not {"yaw", "pitch"} <= set(head.known):
                 tally.left_out["yaw or pitch is not known"] += 1
                 continue
-            name = file_name(sample.key) + (f".head{place}" if len(sample.heads) > 1 else "")
+            name = _name(sample, place=place)
             if (job.out / "angles" / f"{name}.txt").exists():
                 tally.kept += 1
                 continue
@@ -51,6 +57,13 @@ def write_folders(job: ConvertJob, samples: Iterator[Sample], tally: Tally) -> N
                 with text_sink(job.out / part / f"{name}.txt") as stream:
                     stream.write(f"{line}\n")
             tally.written += 1
+    if sources:
+        with text_sink(job.out / SOURCES) as stream:
+            csv.writer(stream, lineterminator="\n").writerows([SOURCE_COLUMNS, *sources.items()])
+
+
+def _name(sample: Sample, *, place: int) -> str:
+    return file_name(sample.key) + (f".head{place}" if len(sample.heads) > 1 else "")
 
 
 def _lines(head: LabelledHead, *, size: tuple[int, int]) -> dict[str, str]:

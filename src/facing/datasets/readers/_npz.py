@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NPZ_ENDING = ".npz"
+BLOCKS = 24
+"""Stretches of frames that are kept together; as many as BIWI has sequences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,9 @@ class NpzPicture:
 def npz_samples(paths: Sequence[Path], *, title: str) -> Iterator[Sample | LeftOut]:
     """Yield one sample per crop; the whole crop is the head.
 
+    The files name no persons, and frames beside each other come from one video. So the frames, in the order
+    of their numbers, are cut into stretches, and a stretch is the source of its samples.
+
     Args:
         paths: files with image (H, W, 3) or (N, H, W, 3) BGR and pose (3,) or (N, 3): yaw, pitch, roll in
             degrees, 300W-LP signs.
@@ -62,6 +69,7 @@ def npz_samples(paths: Sequence[Path], *, title: str) -> Iterator[Sample | LeftO
     Raises:
         DataError: the only file is none of these; one of many that is broken becomes a `LeftOut`.
     """
+    stretches = _stretches([path.stem for path in paths])
     for path in paths:
         try:
             poses = np.asarray(_array(path, "pose"), dtype=np.float64)
@@ -72,18 +80,34 @@ def npz_samples(paths: Sequence[Path], *, title: str) -> Iterator[Sample | LeftO
             yield LeftOut(path.stem, "label cannot be read")
             continue
         if images is None:
-            yield _sample(path.stem, NpzPicture(path), angles=poses)
+            yield _sample(path.stem, NpzPicture(path), angles=poses, source=stretches[path.stem])
             continue
-        for index, (angles, bgr) in enumerate(zip(poses, images, strict=True)):
-            yield _sample(f"{path.stem}/{index:05d}", BgrPicture(bgr), angles=angles)
+        within = _stretches([f"{path.stem}/{index:05d}" for index in range(len(poses))])
+        for (key, source), angles, bgr in zip(within.items(), poses, images, strict=True):
+            yield _sample(key, BgrPicture(bgr), angles=angles, source=source)
 
 
-def _sample(key: str, picture: NpzPicture | BgrPicture, *, angles: NDArray[np.float64]) -> Sample | LeftOut:
+def _stretches(keys: Sequence[str]) -> dict[str, str]:
+    """Give for each frame the stretch that it lies in, named by the first frame of that."""
+    ordered = sorted(keys, key=_by_number)
+    length = math.ceil(len(ordered) / BLOCKS)
+    first = {key: ordered[place - place % length] for place, key in enumerate(ordered)}
+    return {key: f"frames from {first[key]}" for key in keys}
+
+
+def _by_number(key: str) -> list[str | int]:
+    """Sort frame 10 behind frame 9."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"([0-9]+)", key)]
+
+
+def _sample(
+    key: str, picture: NpzPicture | BgrPicture, *, angles: NDArray[np.float64], source: str
+) -> Sample | LeftOut:
     if angles.shape != (3,) or not np.isfinite(angles).all():
         return LeftOut(key, "label cannot be read")
     yaw, pitch, roll = angles.tolist()
     rotation = rotation_from_euler(yaw=yaw, pitch=pitch, roll=roll)
-    return Sample(key, picture, (LabelledHead(None, rotation, known=ANGLES),))
+    return Sample(key, picture, (LabelledHead(None, rotation, known=ANGLES),), source=source)
 
 
 def _images(path: Path, *, count: int) -> NDArray[np.uint8]:

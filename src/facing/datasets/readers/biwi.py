@@ -220,7 +220,8 @@ READER = Reader(
     convention=(
         "D R D of pose.txt: rotation in the depth camera as the field uses it, not turned into the colour "
         "camera (1 degree apart); .npz: yaw, pitch, roll in degrees with our signs. source is the sequence: "
-        "four of the 20 persons were recorded twice, which ones the files do not say"
+        "four of the 20 persons were recorded twice, which ones the files do not say; .npz files do not tell "
+        "sequences either, there it is one of 24 stretches of frames"
     ),
     complete_labels=True,
     known=ANGLES,

@@ -3,6 +3,9 @@
 `bbox/NAME.txt` holds x1 y1 x2 y2, `info/NAME.txt` a quaternion x y z w and `angles/NAME.txt` pitch, yaw, roll
 in radians. The quaternion is the pose seen in a mirror: S M S with S = diag(-1, 1, 1), so that the third
 column is the system's facing vector with x to the image left.
+
+The system names no persons. Conversions of ours write `sources.csv` beside the folders, columns name and
+source, so that a split keeps turned and mirrored copies of one face together.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facing.datasets.files import find_files
+from facing.datasets.files import find_files, read_table
 from facing.datasets.sample import ANGLES, LabelledHead, LeftOut, Reader, Sample
 from facing.errors import DataError
 from facing.geometry.rotation import geodesic_deg, rotation_from_euler, rotation_from_quaternion
@@ -27,12 +30,18 @@ MIRROR = np.diag([-1.0, 1.0, 1.0])
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 MOST_APART_DEG = 1.0
 """Text of six digits agrees far better; angles in degrees or of other signs do not."""
+SOURCES = "sources.csv"
+SOURCE_COLUMNS = ("name", "source")
 
 
 def read_samples(folder: Path) -> Iterator[Sample | LeftOut]:
     """Yield one sample per name; a name that lacks one of the files is left out and says which.
 
-    `angles` may be missing as a folder: the quaternion says the same. Where it is there it must agree.
+    `angles` may be missing as a folder: the quaternion says the same. Where it is there it must agree. So may
+    `sources.csv`, and then nothing says which pictures show one person.
+
+    Raises:
+        DataError: a folder or column is missing.
     """
     pictures = {
         path.stem: path
@@ -43,6 +52,7 @@ def read_samples(folder: Path) -> Iterator[Sample | LeftOut]:
     tables = {
         part: {path.stem: path for path in find_files(folder / part, "*.txt", title=TITLE)} for part in parts
     }
+    sources = _sources(folder / SOURCES)
     for name in sorted({*pictures, *(name for table in tables.values() for name in table)}):
         missing = ["bg_imgs"] * (name not in pictures) + [part for part in parts if name not in tables[part]]
         if missing:
@@ -53,7 +63,14 @@ def read_samples(folder: Path) -> Iterator[Sample | LeftOut]:
         except DataError as error:
             yield LeftOut(name, str(error))
             continue
-        yield Sample(name, pictures[name], (head,))
+        yield Sample(name, pictures[name], (head,), source=sources.get(name))
+
+
+def _sources(path: Path) -> dict[str, str]:
+    """Read which person, sequence or photograph each name belongs to; empty without the file."""
+    if not path.is_file():
+        return {}
+    return {row["name"]: row["source"] for row in read_table(path, columns=SOURCE_COLUMNS, title=TITLE)}
 
 
 def _head(files: dict[str, Path]) -> LabelledHead:

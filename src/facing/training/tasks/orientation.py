@@ -22,7 +22,7 @@ from facing.training.crop_network import backgrounds_of, build_network, start_pr
 from facing.training.data import open_heads
 from facing.training.prepare import head_folders
 from facing.training.recipe import Recipe
-from facing.training.rows import DrawnRows, evenly
+from facing.training.rows import DrawnRows, evenly, warn_unsourced
 from facing.training.sampling import SamplingSettings, held_out, over_limit, tell_left_out
 from facing.training.task import Batch, Task, Validation
 
@@ -198,6 +198,8 @@ class _Source:
         self.backgrounds = backgrounds_of(recipe, data)
         usable = self.heads.number != BETWEEN
         if recipe.validation is None:
+            paths = [entry.path for entry in recipe.data]
+            warn_unsourced(self.heads.labels.identity, self.heads.folders, paths=paths)
             usable &= ~held_out(self.heads.labels.identity, share=recipe.validation_share)
         absent = sorted(set(range(len(recipe.labels))) - set(self.heads.number[usable].tolist()))
         if absent:

@@ -21,7 +21,7 @@ from facing.training.crop_network import backgrounds_of, build_network, start_pr
 from facing.training.data import open_heads
 from facing.training.prepare import head_folders
 from facing.training.recipe import Recipe
-from facing.training.rows import DrawnRows, evenly
+from facing.training.rows import DrawnRows, evenly, warn_unsourced
 from facing.training.sampling import (
     SamplingSettings,
     held_out,
@@ -110,6 +110,7 @@ class _Heads:
         self.backgrounds = backgrounds_of(recipe, data)
         usable = _usable(recipe, self.labels, folders, recipe.data)
         if recipe.validation is None and recipe.validation_share > 0:
+            warn_unsourced(self.labels.identity, folders, paths=[entry.path for entry in recipe.data])
             usable &= ~held_out(self.labels.identity, share=recipe.validation_share)
         if not usable.any():
             needed = in_words(needed_angles(recipe))
