@@ -166,9 +166,14 @@ def noise(x: Tensor, rng: np.random.Generator) -> Tensor:
     n, _, S, _ = x.shape
     bank = _noise_bank()
     planes = 1 if rng.random() < 0.4 else 3
-    start = int(rng.integers(0, NOISE_LENGTH - n * planes * S * S))
-    grain = bank[start : start + n * planes * S * S].view(n, planes, S, S)
-    return torch.addcmul(x, grain, _per_picture(25 * rng.random(n) ** 2))
+    own = planes * S * S
+    if n * own < NOISE_LENGTH:
+        start = int(rng.integers(0, NOISE_LENGTH - n * own))
+        grain = bank[start : start + n * own]
+    else:  # large crops: a slice for each
+        starts = rng.integers(0, NOISE_LENGTH - own, size=n).tolist()
+        grain = torch.stack([bank[start : start + own] for start in starts])
+    return torch.addcmul(x, grain.view(n, planes, S, S), _per_picture(25 * rng.random(n) ** 2))
 
 
 def jpeg(x: Tensor, rng: np.random.Generator) -> Tensor:
