@@ -20,7 +20,7 @@ from facing.training.fit import fit
 from facing.training.logs import Log
 from facing.training.processes import Machines
 from facing.training.resume import optimizer_tensors, start_from
-from facing.training.run import Run, share_of
+from facing.training.run import Run, seed_device, share_of, stacked
 from facing.training.task import load_task
 from toy_training import install_toy, rows, toy_recipe
 
@@ -205,6 +205,39 @@ def test_killed_it_resumes_as_if_it_had_not_been(tmp_path, precision):
         one, other = getattr(whole, kind), getattr(cut, kind)
         assert one.keys() == other.keys()
         assert all(value.equal(other[name]) for name, value in one.items())
+
+
+class OnApple(torch.Tensor):
+    """A number that lies on a device of Apple's: it cannot become float64 there."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        out = super().__torch_function__(function, types, args, kwargs)
+        if function is torch.Tensor.cpu:
+            return out.as_subclass(torch.Tensor)
+        if isinstance(out, cls) and out.dtype == torch.float64:
+            raise TypeError("the MPS framework doesn't support float64")
+        return out
+
+
+@pytest.mark.parametrize(("kind", "width"), [("mps", torch.float32), ("cuda", torch.float64)])
+def test_sums_of_an_epoch_leave_a_device_without_float64(kind, width):
+    sums = {name: torch.tensor(value).as_subclass(OnApple) for name, value in {"loss": 2.5, "a": 1.0}.items()}
+    with pytest.raises(TypeError, match="float64"):
+        sums["loss"].to(torch.float64)
+    row = stacked(sums, device=torch.device(kind))
+    assert (row.dtype, row.tolist()) == (width, [2.5, 1.0])
+
+
+@pytest.mark.parametrize("kind", ["mps", "cuda"])
+def test_a_step_seeds_the_device_that_draws(monkeypatch, kind):
+    seen = []
+    monkeypatch.setattr(getattr(torch, kind), "manual_seed", seen.append)
+    before = torch.random.get_rng_state()
+    seed_device(5, device=torch.device(kind))
+    assert torch.initial_seed() == 5
+    torch.random.set_rng_state(before)
+    assert seen == [5]
 
 
 @pytest.fixture

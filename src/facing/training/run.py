@@ -26,7 +26,7 @@ from facing.training.optim import (
 from facing.training.resume import optimizer_tensors, restore_optimizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from facing.training.batches import Batches
     from facing.training.recipe import Recipe
@@ -134,7 +134,7 @@ class Run(lightning.LightningModule):  # type: ignore[misc] # Lightning is follo
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """Give the loss of one batch."""
-        _seed(self.recipe.seed * 1_000_003 + self.step * self.ranks + self.rank, device=self.device)
+        seed_device(self.recipe.seed * 1_000_003 + self.step * self.ranks + self.rank, device=self.device)
         rate = learning_rate(self.recipe.optim, self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * self.factors[group["part"]]
@@ -160,8 +160,8 @@ class Run(lightning.LightningModule):  # type: ignore[misc] # Lightning is follo
         steps = self.step - self.epoch_first
         taken_s = time.perf_counter() - self.epoch_began
         waited_s = self.batches.waited_s - self.waited_s
-        totals = torch.stack([torch.as_tensor(total, dtype=torch.float64) for total in self.sums.values()])
-        means = (self.trainer.strategy.reduce(totals.to(self.device), reduce_op="mean") / steps).tolist()
+        totals = stacked(self.sums, device=self.device).to(self.device)
+        means = (self.trainer.strategy.reduce(totals, reduce_op="mean") / steps).tolist()
         figures = dict(zip(self.sums, means, strict=True))
         if not math.isfinite(figures["loss"]):
             raise RecipeError(
@@ -248,11 +248,27 @@ def share_of(recipe: Recipe, *, ranks: int) -> Recipe:
     return recipe.with_optim(optim.model_copy(update=sizes))
 
 
-def _seed(seed: int, *, device: torch.device) -> None:
+def stacked(sums: Mapping[str, Tensor], *, device: torch.device) -> Tensor:
+    """Put sums in a row, in main memory, as exact as a device can take it.
+
+    Args:
+        sums: name -> single number, on any device.
+        device: where the row goes next.
+
+    Returns:
+        (number of sums,) float64; float32 for a device of Apple's, which knows nothing wider.
+    """
+    row = torch.stack([total.cpu().to(torch.float64) for total in sums.values()])
+    return row.to(torch.float32) if device.type == "mps" else row
+
+
+def seed_device(seed: int, *, device: torch.device) -> None:
     """Seed what draws on a device; torch.manual_seed walks all kinds of devices, milliseconds every time."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
 
 
 def _commit() -> str:
