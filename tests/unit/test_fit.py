@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,16 +14,20 @@ import torch
 from lightning.fabric.utilities.optimizer import _optimizers_to_device
 from torch import nn
 
+import facing
 from facing.errors import ModelError, RecipeError
 from facing.training.batches import Batches
 from facing.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from facing.training.fit import fit
 from facing.training.logs import Log
 from facing.training.processes import Machines
-from facing.training.resume import optimizer_tensors, start_from
+from facing.training.recipe import load_recipe
+from facing.training.resume import Start, optimizer_tensors, start_from
 from facing.training.run import Run, seed_device, share_of, stacked
 from facing.training.task import load_task
 from toy_training import install_toy, rows, toy_recipe
+
+RECIPES = Path(facing.__file__).parent / "recipes"
 
 
 @pytest.fixture(autouse=True)
@@ -374,18 +379,28 @@ def test_start_says_what_did_not_match(tmp_path):
         start_from(ours, tmp_path / "none.safetensors")
 
 
-@pytest.mark.parametrize(("seed", "warned"), [(7, True), (8, False)])
-def test_a_start_with_the_same_seed_is_told_that_batches_come_again(seed, warned, tmp_path):
+@pytest.mark.parametrize(
+    ("changes", "warned"), [({}, True), ({"seed": 8}, False), ({"data": [{"path": "other"}]}, False)]
+)
+def test_a_start_with_the_same_seed_and_data_is_told_that_batches_come_again(changes, warned, tmp_path):
     fit(toy_recipe(seed=7), data=tmp_path, out=tmp_path / "first")
     lines = []
     fit(
-        toy_recipe(seed=seed),
+        toy_recipe(**({"seed": 7} | changes)),
         data=tmp_path,
         out=tmp_path / "second",
         init=tmp_path / "first",
         report=lines.append,
     )
     assert any("add --set seed=8" in line for line in lines) == warned
+
+
+@pytest.mark.parametrize(("balance", "warned"), [("none", True), ("yaw", False)])
+def test_another_balance_draws_other_batches(balance, warned):
+    first = load_recipe(RECIPES / "small.toml")
+    second = load_recipe(RECIPES / "small.toml", overrides=[f"sampling.balance={balance}"])
+    start = Start((), (), (), (), recipe=first.to_dict())
+    assert bool(start.repeats(Path("run"), recipe=second)) == warned
 
 
 def test_tensorboard_holds_the_figures(tmp_path):

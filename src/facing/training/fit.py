@@ -182,7 +182,7 @@ def train(
         sentences = [task.start(network, recipe)]
         if init is not None:
             start = start_from(network, init)
-            sentences += [start.text(init), start.repeats(init, seed=recipe.seed)]
+            sentences += [start.text(init), start.repeats(init, recipe=recipe)]
         for sentence in filter(None, sentences):
             if rank == 0:
                 report(sentence)

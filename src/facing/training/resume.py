@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from facing.training.recipe import Recipe
 
+DRAWN_BY = ("seed", "data", "sampling")
+"""Parts of a recipe that decide which heads a batch holds; a task may have no `sampling`."""
 SHOWN = 6
 """Names in a list of what did not match; the number of all stands beside them."""
 
@@ -107,14 +109,14 @@ class Start:
         missing: of the network, not in the file.
         reshaped: in both, with the shapes here and there.
         left: of the file, not in the network.
-        seed: of the training that wrote the file; None where it does not say.
+        recipe: of the training that wrote the file, plain data.
     """
 
     taken: tuple[str, ...]
     missing: tuple[str, ...]
     reshaped: tuple[str, ...]
     left: tuple[str, ...]
-    seed: int | None = None
+    recipe: Mapping[str, Any]
 
     def text(self, path: Path) -> str:
         """Say it, one line per kind of mismatch."""
@@ -130,16 +132,18 @@ class Start:
                 lines.append(f"  {title}: {len(names)}: {', '.join(names[:SHOWN])}{more}")
         return "\n".join(lines)
 
-    def repeats(self, path: Path, *, seed: int) -> str:
+    def repeats(self, path: Path, *, recipe: Recipe) -> str:
         """Say in a sentence that a training would draw what its start has seen; empty where it would not.
 
         Batch k depends on seed, data and k alone: with the seed of its start, a training goes over the same
         crops in the same order with the same augmentation, and learns them by heart (docs/log.md).
         """
-        if self.seed != seed:
+        own = recipe.to_dict()
+        if any(own.get(part) != self.recipe.get(part) for part in DRAWN_BY):
             return ""
         return (
-            f"{path} was trained with seed {seed} too and has seen these batches; add --set seed={seed + 1}"
+            f"{path} was trained with seed {recipe.seed} and these data too and has seen these batches; "
+            f"add --set seed={recipe.seed + 1}"
         )
 
 
@@ -168,5 +172,5 @@ def start_from(network: nn.Module, path: Path) -> Start:
             if name in foreign and name not in taken
         ),
         left=tuple(sorted(foreign.keys() - own.keys())),
-        seed=checkpoint.recipe.get("seed"),
+        recipe=checkpoint.recipe,
     )
