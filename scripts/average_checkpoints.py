@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from facing.training.checkpoint import BEST, load_checkpoint, save_checkpoint
+from facing.training.seen import each_once, seen_by
 
 
 def main() -> None:
@@ -30,7 +31,14 @@ def main() -> None:
             parts = torch.stack([network.weights[name].double() * weight for network, weight in networks])
             means[name] = (parts.sum(0) / total).to(value.dtype)
     Path(out).mkdir(parents=True, exist_ok=True)
-    save_checkpoint(Path(out) / BEST, replace(first, weights=means, figures={}, raw={}, optim={}))
+    # The mean has seen what each of them saw.
+    seen = [
+        row
+        for (run, _), (network, _) in zip(runs, networks, strict=True)
+        for row in seen_by(network, name=run.name)
+    ]
+    mean = replace(first, weights=means, figures={}, raw={}, optim={}, data=each_once(seen))
+    save_checkpoint(Path(out) / BEST, mean)
     shutil.copy(runs[0][0] / "recipe.json", Path(out) / "recipe.json")
     print(Path(out) / BEST)
 

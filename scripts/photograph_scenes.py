@@ -16,6 +16,7 @@ from PIL import Image
 
 from facing.bench.photographs import read_photographs
 from facing.shards import SCHEMA, ShardSample, encode, write_shard
+from facing.terms import state_terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from facing.bench.photographs import Photograph
 
 ANNOTATION = Path(__file__).parents[1] / "tests" / "data" / "photos_cc0.csv"
+TERMS = {
+    "name": "CC0 photographs, heads boxed by hand for facing",
+    "licence": "CC0-1.0",
+    "may_train_shipped_weights": True,
+}
 LEAST_HEAD_PX = 8.0
 """Longer side of the smallest head that a view asks for."""
 LEAST_INSIDE = 0.3
@@ -47,6 +53,7 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=30, help="scenes per photograph; twice that of crowds")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
+    state_terms(args.out, TERMS)
     written = pictures = 0
     for photo in read_photographs(ANNOTATION, args.pictures, part="learn"):
         views = _views(

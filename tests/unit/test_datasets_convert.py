@@ -10,13 +10,14 @@ import pytest
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from facing.datasets.convert import ConvertJob, convert, converted_from, file_name, identity_of
+from facing.datasets.convert import ConvertJob, convert, file_name, identity_of
 from facing.datasets.converters.shards import cut_head
 from facing.datasets.sample import ANGLES, LabelledHead, LeftOut, Reader, Sample, load_reader
 from facing.errors import BoxError, DataError, UnknownNameError
 from facing.geometry.rotation import geodesic_deg, rotation_from_euler
 from facing.picture import load_picture
 from facing.shards import read_shard
+from facing.terms import stated_terms
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 DATA = SHARED / "data"
@@ -371,10 +372,10 @@ def test_a_second_conversion_keeps_the_licence_of_the_first_set(tmp_path):
         name="shards", reader=load_reader("shards"), path=tmp_path / "one", out=tmp_path / "two", side=48
     )
     convert(again)
-    terms = converted_from(tmp_path / "two")
+    terms = stated_terms(tmp_path / "two")
     assert (terms["name"], terms["may_train_shipped_weights"]) == ("test", False)
-    assert converted_from(tmp_path / "two" / "heads-00000.tar") == terms
-    assert converted_from(tmp_path) is None
+    assert stated_terms(tmp_path / "two" / "heads-00000.tar") == terms
+    assert stated_terms(tmp_path) is None
     (tmp_path / "two" / "facing-set.json").write_text("{}")
     with pytest.raises(DataError, match="convert the set again"):
-        converted_from(tmp_path / "two")
+        stated_terms(tmp_path / "two")

@@ -10,6 +10,7 @@ from PIL import Image
 from facing.bench.photographs import Photograph, read_photographs
 from facing.errors import DataError
 from facing.shards import find_shards, read_shard
+from facing.terms import shard_terms
 from script_files import load_script
 
 SIZE = 64
@@ -50,6 +51,11 @@ def written(script, tmp_path, monkeypatch):
 def test_only_the_part_to_learn_from_is_cut(written):
     assert len(written) == 40
     assert all(sample.key.startswith("p001-") for sample in written)
+
+
+def test_views_say_that_they_are_photographs(written, tmp_path):
+    terms = shard_terms(tmp_path / "out")
+    assert (terms["name"][:15], terms["licence"]) == ("CC0 photographs", "CC0-1.0")
 
 
 def test_the_first_view_is_the_whole_photograph(written):

@@ -22,6 +22,7 @@ from facing.synth.scene_cutouts import (
 from facing.synth.scene_distractors import KINDS, draw_distractor
 from facing.synth.scene_hair import can_be_painted, with_smooth_hair
 from facing.synth.scenes import compose, write_scenes
+from facing.terms import stated_terms
 
 SIDE = 96
 HEAD = np.array([30.0, 16.0, 62.0, 56.0])  # xyxy
@@ -231,6 +232,14 @@ def test_labels_are_plain_json(folders, monkeypatch):
     with tarfile.open(next((folders / "out").glob("*.tar"))) as tar:
         stream = tar.extractfile(next(m for m in tar.getmembers() if m.name.endswith(".json")))
         assert json.load(stream)["schema"] == SCHEMA
+
+
+def test_scenes_are_bound_by_what_they_were_composed_of(folders, caplog):
+    write_scenes(folders / "heads", folders / "said", backgrounds=[folders / "behind"], count=0, size=64)
+    terms = stated_terms(folders / "said")
+    assert terms["licence"].startswith("unknown for ")
+    assert "behind" in terms["licence"]
+    assert "write facing-set.json into it" in caplog.text
 
 
 def test_wrong_input_is_named(folders):

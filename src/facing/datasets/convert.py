@@ -21,6 +21,7 @@ from facing.datasets.split import only
 from facing.datasets.stats import head_angles
 from facing.errors import DataError
 from facing.output.sink import text_sink
+from facing.terms import MANIFEST, stated_terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from facing.datasets.sample import Reader, Sample
 
 FORMS = "facing.datasets.converters"
-MANIFEST = "facing-set.json"
 MOST_DEG = 99.0
 """The field's own rule since Hopenet: a head with a larger angle is left out."""
 
@@ -135,30 +135,6 @@ def identity_of(sample: Sample, *, name: str) -> int:
     return int.from_bytes(digest, "big") >> 11
 
 
-def converted_from(path: Path) -> dict[str, Any] | None:
-    """Say which set a folder was converted from, so that its licence stays with the pictures.
-
-    Args:
-        path: a folder that `convert` wrote, or a file in it.
-
-    Returns:
-        What the set's reader states (`facing.datasets.describe.set_facts`); None where nothing was converted.
-
-    Raises:
-        DataError: the note beside the data cannot be read.
-    """
-    note = (path if path.is_dir() else path.parent) / MANIFEST
-    if not note.is_file():
-        return None
-    try:
-        facts = json.loads(note.read_text(encoding="utf-8"))["set"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{note} cannot be read ({error!r}); convert the set again") from error
-    if not (isinstance(facts, dict) and {"name", "licence", "may_train_shipped_weights"} <= facts.keys()):
-        raise DataError(f"{note} names no set and licence; convert the set again")
-    return facts
-
-
 def file_name(key: str) -> str:
     """Make a file name of a key, one that is not hidden; keys that differ give names that differ."""
     name = re.sub(r"[^\w.+-]", "_", key).lstrip(".") or "_"
@@ -206,7 +182,7 @@ def _claim(job: ConvertJob, *, form: str) -> None:
     facts: dict[str, Any] = {
         "schema": 1,
         "form": form,
-        "set": converted_from(job.path) or set_facts(job.reader, name=job.name),
+        "set": stated_terms(job.path) or set_facts(job.reader, name=job.name),
         "max_angle": job.max_angle,
         "pictures": None if job.keys is None else _digest(job.keys),
     }

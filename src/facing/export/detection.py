@@ -17,6 +17,7 @@ from facing.models.detection import STRIDE
 from facing.runtime.card import Card, Detection
 from facing.training.checkpoint import load_checkpoint
 from facing.training.recipe import recipe_from_dict
+from facing.training.seen import licence_of
 from facing.training.task import load_task
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class DetectorRelease:
         close_long_side: of a larger look at pictures in which small heads show; 0 for none.
         close_score_threshold: as `score_threshold`, for that look; None for the same.
         rise: boxes are moved up by this share of their longer side, measured on a named development set.
-        data: what it was trained on, each {"name": ..., "licence": ...}.
+        data: what it was trained on, each {"name": ..., "licence": ...}; it decides the licence.
         measured: figures by name.
         notes: free words, such as where the threshold comes from.
     """
@@ -100,7 +101,7 @@ def export_detector(checkpoint: Path, out: Path, *, release: DetectorRelease) ->
         name=release.name,
         kind="heads",
         outputs=("boxes", "scores"),
-        licence=recipe.licence,
+        licence=licence_of(release.data, recipe=recipe),
         detection=Detection(
             stride=STRIDE,
             long_side=release.long_side,

@@ -14,8 +14,8 @@ from facing.errors import MissingExtraError, ModelError
 from facing.export.card_file import write_model
 from facing.runtime.card import Card
 from facing.training.checkpoint import load_checkpoint
-from facing.training.prepare import RENDERS_TERMS
 from facing.training.recipe import changed_settings, recipe_from_dict
+from facing.training.seen import licence_of
 from facing.training.task import load_task
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def pose_card(
         checkpoint: a `.safetensors` file or run folder of `facing train`.
         name: of the weights, such as "small-1"; the recipe's where None.
         data: what it was trained on, each {"name": ..., "licence": ...}; empty for what the training noted.
+            They alone decide the licence.
         measured: figures by name; those of the validation during training stand beside them.
         notes: free words.
         changes: to settings of the head, such as "head.top_k=5": another way to decode what was trained.
@@ -73,15 +74,16 @@ def pose_card(
             raise ModelError(f"{change}: a trained network is what it is, only {TAIL}* can still be changed")
     settings = changed_settings(found.recipe, changes)
     recipe = _pose_recipe(settings, where=checkpoint)
+    seen = tuple(dict(row) for row in data or found.data)
     return Card(
         name=name or recipe.name,
         kind="pose",
         outputs=_outputs(recipe),
-        licence=_licence(recipe, found.data),
+        licence=licence_of(seen, recipe=recipe),
         crop=CropSpec(side=recipe.crop.side, scale=recipe.crop.scale),
         recipe=settings,
         recipe_hash=recipe.digest() if changes else found.digest,
-        data=tuple(dict(row) for row in data or found.data),
+        data=seen,
         seed=recipe.seed,
         commit=found.commit,
         created=datetime.now(UTC).date().isoformat(),
@@ -214,14 +216,6 @@ def _pose_recipe(settings: dict[str, Any], *, where: Path) -> Any:
     if recipe.task not in CROP_TASKS:
         raise ModelError(f"{where} holds a {recipe.task} network, no pose network; export it as such")
     return recipe
-
-
-def _licence(recipe: Any, seen: Sequence[Mapping[str, str]]) -> str:
-    """Give the recipe's licence, unless the weights saw something that its author did not choose."""
-    restricted = [row["name"] for row in seen if row["licence"] != RENDERS_TERMS]
-    if not restricted or not recipe.overrides:
-        return str(recipe.licence)
-    return f"restricted by what it was trained on: {', '.join(restricted)}"
 
 
 def _outputs(recipe: Any) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from facing.errors import DataError
 from facing.shards import write_shard
 from facing.synth.sample import VIEWS, render_person
+from facing.terms import state_terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +59,7 @@ def write_heads(
         How many heads this call wrote.
 
     Raises:
-        DataError: the pack cannot be used, or the framing is unknown.
+        DataError: the pack cannot be used, the framing is unknown, or the folder holds another set.
     """
     if job.framing not in SIDES:
         raise DataError(f"framing {job.framing!r} is unknown; choose {' or '.join(SIDES)}")
@@ -69,6 +70,7 @@ def write_heads(
     sizes = {k: VIEWS * (min(people, (k + 1) * PEOPLE_PER_SHARD) - k * PEOPLE_PER_SHARD) for k in mine}
     total = sum(sizes.values())
     done = total - sum(sizes[k] for k in missing)
+    state_terms(job.out)
     if shard[0] == 0:
         _write_backgrounds(job)
     if progress:

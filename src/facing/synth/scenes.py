@@ -6,6 +6,7 @@ how much of each head is left; heads of which little is left become regions that
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -29,6 +30,7 @@ from facing.synth.scene_cutouts import (
 )
 from facing.synth.scene_distractors import draw_distractor
 from facing.synth.scene_hair import can_be_painted, with_smooth_hair
+from facing.terms import HOW_TO_STATE, composed_terms, is_unknown, state_terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facing.synth.scene_cutouts import Cutout
+
+log = logging.getLogger(__name__)
 
 SMALLEST_PX = 8.0
 """Longer side of the smallest head that is worth a label; smaller ones are ignored."""
@@ -149,13 +153,17 @@ def write_scenes(
         How many scenes this process wrote now.
 
     Raises:
-        DataError: there are no heads or backgrounds, or `shard` cannot be.
+        DataError: there are no heads or backgrounds, `shard` cannot be, or `out` holds another set.
     """
     part, parts = shard
     if not 0 <= part < parts:
         raise DataError(f"shard {part}/{parts} cannot be; count from 0 to {parts - 1}")
     sources = load_backgrounds(backgrounds)
     head_shards = find_shards(heads_folder)
+    terms = composed_terms([heads_folder, *backgrounds], name="facing scenes")
+    if is_unknown(terms["licence"]):
+        log.warning("%s: the licence is %s; for each such folder, %s", out, terms["licence"], HOW_TO_STATE)
+    state_terms(out, terms)
     written = 0
     for number in range(part, -(-count // SHARD_SCENES), parts):
         path = out / f"scenes-{seed:03d}-{number:05d}.tar"

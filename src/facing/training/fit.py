@@ -23,11 +23,11 @@ from facing.errors import RecipeError
 from facing.training.batches import Batches
 from facing.training.checkpoint import BEST
 from facing.training.optim import can_stand_still
-from facing.training.prepare import seen_data
 from facing.training.processes import Machines, started_by_others, train_in_processes
 from facing.training.progress import Bar
 from facing.training.resume import last_checkpoint, prepare_folder, start_from
 from facing.training.run import Run, share_of
+from facing.training.seen import seen_data
 from facing.training.task import load_task
 
 if TYPE_CHECKING:

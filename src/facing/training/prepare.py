@@ -10,17 +10,16 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facing.datasets.convert import ConvertJob, convert, converted_from
+from facing.datasets.convert import ConvertJob, convert
 from facing.datasets.converters.shards import FORMAT
 from facing.datasets.sample import load_reader
 from facing.output.sink import text_sink
 from facing.shards import find_shards, read_shard
-from facing.training.checkpoint import load_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from facing.training.recipe import DataSettings, Recipe
+    from facing.training.recipe import DataSettings
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +30,6 @@ MOST_DEG = 180.0
 ROOM = 1.9
 """Side of a stored head picture over the longer side of its head box; crops move, turn and grow inside it."""
 DONE = "done.json"
-RENDERS_TERMS = "rendered from CC0 and MIT material"
-IMAGENET_TERMS = "pictures for non-commercial research only"
 
 
 def head_folders(entries: Sequence[DataSettings], data: Path, *, side: int, scale: float) -> list[Path]:
@@ -61,35 +58,6 @@ def head_folders(entries: Sequence[DataSettings], data: Path, *, side: int, scal
         data / entry.path if entry.reader == "shards" else _converted(entry, data, side=stored)
         for entry in entries
     ]
-
-
-def seen_data(recipe: Recipe, data: Path, *, init: Path | None) -> list[dict[str, str]]:
-    """List what the weights of a training will have seen, with licences; it goes into checkpoint and card.
-
-    Args:
-        recipe: what is trained.
-        data: the data root.
-        init: checkpoint that the training starts from; what it saw counts too.
-
-    Returns:
-        Rows {"name": ..., "licence": ...}, each once.
-    """
-    rows = [] if init is None else load_checkpoint(init).data
-    start = getattr(getattr(recipe, "model", None), "pretrained", "")
-    if start:
-        rows = [*rows, {"name": "ImageNet (start of the backbone)", "licence": IMAGENET_TERMS}]
-    rows = [*rows, *(_facts(entry, data) for entry in recipe.data)]
-    return [row for place, row in enumerate(rows) if row not in rows[:place]]
-
-
-def _facts(entry: DataSettings, data: Path) -> dict[str, str]:
-    if entry.reader != "shards":
-        reader = load_reader(entry.reader)
-        return {"name": reader.title, "licence": reader.licence}
-    converted = converted_from(data / entry.path)
-    if converted is not None:
-        return {"name": str(converted["name"]), "licence": str(converted["licence"])}
-    return {"name": f"facing renders: {entry.path}", "licence": RENDERS_TERMS}
 
 
 def _stored_side(folder: Path) -> int:

@@ -46,8 +46,9 @@ def convert(
     be read; the others are written. Its Python twin is facing.datasets.convert.convert.
     """
     from facing.cli.synth import part_of
-    from facing.datasets.convert import ConvertJob, converted_from
+    from facing.datasets.convert import ConvertJob
     from facing.datasets.convert import convert as convert_set
+    from facing.terms import stated_terms
 
     named = named_set(source)
     job = ConvertJob(
@@ -64,7 +65,7 @@ def convert(
     with _counter() as update:
         tally = convert_set(job, form=form, progress=update)
     _report(tally, out=out)
-    terms = converted_from(out)
+    terms = stated_terms(out)
     if terms is not None and not terms["may_train_shipped_weights"]:
         say(f"facing: licence of {terms['title']}: {terms['licence']}")
     report_failed(tally.failed)

@@ -22,14 +22,14 @@ def describe(
 
     Its Python twins are facing.datasets.describe.set_text and facing.datasets.stats.count_set.
     """
-    from facing.datasets.convert import converted_from
     from facing.datasets.describe import set_facts, set_text
     from facing.datasets.sample import load_reader
     from facing.datasets.stats import count_set, ranges_text, stats_dict
+    from facing.terms import stated_terms
 
     reader = load_reader(name)
     counts = None if path is None else count_set(reader.samples(path))
-    origin = None if path is None else converted_from(path)
+    origin = None if path is None else stated_terms(path)
     if as_json:
         facts = set_facts(reader, name=name)
         if counts is not None:
@@ -40,7 +40,8 @@ def describe(
     print(set_text(reader, name=name), file=data_stream())
     if counts is not None:
         if origin is not None:
-            print(f"\nconverted from {origin['title']}: {origin['licence']}", file=data_stream())
+            word = "" if origin["title"] == reader.title else "converted from "
+            print(f"\n{word}{origin['title']}: {origin['licence']}", file=data_stream())
         print(f"\n{path}:", *ranges_text(counts), sep="\n", file=data_stream())
 
 

@@ -1,7 +1,7 @@
 """Head shards: our own renders, heads-*.tar as `facing synth` writes them, and sets converted into shards.
 
 Pose and box of renders are exact. What a converted set is, and under which licence, says
-`facing.datasets.convert.converted_from`.
+`facing.terms.stated_terms`.
 """
 
 from __future__ import annotations
