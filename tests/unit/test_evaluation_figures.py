@@ -275,6 +275,7 @@ def test_files_that_are_no_errors_are_named(tmp_path):
 def test_checkpoints_are_listed_by_epoch(tmp_path):
     for name in ("ep_10.onnx", "ep_9.onnx", "ep_9.safetensors", "best.safetensors", "note.txt"):
         (tmp_path / name).write_bytes(b"")
+    (tmp_path / ".ep_9.77.part.safetensors").touch()  # of a killed run
     found = find_checkpoints(tmp_path)
     assert [(one.name, one.epoch, one.path.suffix) for one in found] == [
         ("ep_9", 9, ".onnx"),

@@ -57,7 +57,7 @@ def find_checkpoints(
     """
     by_stem: dict[str, Path] = {}
     for ending in reversed(ENDINGS):
-        by_stem |= {path.stem: path for path in folder.glob(f"*{ending}")}
+        by_stem |= {path.stem: path for path in folder.glob(f"[!.]*{ending}")}
     found = [Checkpoint(stem, _epoch(stem), path) for stem, path in by_stem.items()]
     first, last = epochs
     if epochs != (None, None):
