@@ -26,7 +26,7 @@ from facing.errors import (
     UnknownNameError,
 )
 from facing.picture import load_picture
-from facing.runtime.weights import FOLDER, shipped
+from facing.runtime.weights import FOLDER, shipped, weights_path
 
 FACING = [sys.executable, "-m", "facing"]
 
@@ -253,7 +253,7 @@ def test_models_describe_reads_any_card(files, capsys):
     assert "licence: CC0-1.0" in text
     assert "mae: 17.26" in text
     assert "calibrated" in card_summary(card_of(Path("pose.onnx")))
-    assert "calibrated" not in card_summary(card_of(FOLDER / "small-3-int8.onnx"))
+    assert "calibrated" not in card_summary(card_of(weights_path("small")))
     assert run("models", "describe", "heads.onnx", "--json") == 0
     assert json.loads(capsys.readouterr().out)["detection"]["long_side"] == 64
     assert run("models") == 0

@@ -4,6 +4,7 @@ import json
 import pytest
 
 from facing.errors import ModelError, UnknownNameError
+from facing.runtime.session import Session
 from facing.runtime.weights import shipped, weights_path
 
 
@@ -69,4 +70,4 @@ def test_every_shipped_file_is_the_released_one():
     assert set(models) >= {"heads", "small"}
     for model in models.values():
         assert model.is_intact(), model.name
-        assert model.licence
+        assert Session(weights_path(model.name), kind=model.kind).card.licence == model.licence, model.name
