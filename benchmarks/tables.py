@@ -57,7 +57,7 @@ def main() -> None:
 
 def filled(text: str) -> str:
     """Replace every table of a document by what was measured."""
-    tables = {"aims": aims, "sets": sets, "sizes": sizes}
+    tables = {"aims": aims, "sets": sets, "sizes": sizes, "groups": groups}
     return BLOCK.sub(lambda found: f"{found[1]}\n{tables[found[2]]()}\n{found[3]}", text)
 
 
@@ -216,6 +216,20 @@ def sizes() -> str:
             f"{many['median_ms']:.1f}{'' if row['batched'] else ' (one at a time)'} | {many['ratio']:.2f} | "
             f"{' | '.join(shown)} |"
         )
+    return "\n".join(lines)
+
+
+def groups() -> str:
+    """Give the table of errors by skin, age and sex, on renders."""
+    lines = ["| group | heads | geodesic mean | median | stated |", "|---|---|---|---|---|"]
+    measured = json.loads((RESULTS / "robustness-renders.json").read_text())["sets"][0]["groups"]
+    for kind, members in measured.items():
+        name = "origin of the skin" if kind == "skin" else kind
+        lines += [
+            f"| {name}: {member} | {row['count']} | {row['geodesic_mean']:.2f} | "
+            f"{row['geodesic_median']:.2f} | {row['stated_error']:.2f} |"
+            for member, row in members.items()
+        ]
     return "\n".join(lines)
 
 
