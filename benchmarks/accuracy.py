@@ -17,6 +17,7 @@ import numpy as np
 from facing.bench.machine import facts, save_result
 from facing.datasets.sample import LeftOut, load_reader, sample_pixels
 from facing.evaluation.detection_curve import detection_curve
+from facing.evaluation.protocol import load_protocol
 from facing.evaluation.run import evaluate_set
 from facing.geometry.boxes import quarter_turned
 from facing.picture import load_picture
@@ -37,6 +38,7 @@ FOLDERS = {
 }
 BOXES_ONLY = {"dlib-faces", "scut-head"}
 TURNED = ("aflw2000", "drivface")
+STRAIGHT = "cmu-straight-left-right"
 # Tight crops and cut renders: the head fills the picture, so detection is another question.
 LABELS_ONLY = {"aflw-crops", "shards"}
 KEPT = [
@@ -87,6 +89,13 @@ def on_nobody(detector: Detector, folder: Path) -> dict[str, float]:
     return {"pictures": len(found), "boxes_per_picture": float(np.mean(found))}
 
 
+def told_apart(estimator: PoseEstimator, folder: Path) -> dict[str, float]:
+    """Measure how many of CMU's heads are told apart as left, straight and right."""
+    protocol = load_protocol(STRAIGHT)
+    measured = evaluate_set(load_reader(protocol.reader), folder, estimator=estimator, protocol=protocol)
+    return {key: measured.figures["classes"][key] for key in ("count", "accuracy")}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the sets")
@@ -119,13 +128,14 @@ def main() -> None:
             print(_line(rows[-1]), flush=True)
     detector = load_detector(args.detector, threads=1)
     result = facts(threads=1) | {"model": estimator.card.name, "detector": args.detector, "sets": rows}
+    result[STRAIGHT] = told_apart(estimator, args.data / FOLDERS["cmu-faces"])
     heads = [(name, args.data / FOLDERS[name]) for name in TURNED]
     result["turned_deg"] = {
         str(90 * quarters): turned(detector, heads, quarters=quarters) for quarters in range(4)
     }
     if args.empty:
         result["nobody"] = on_nobody(detector, args.empty)
-    for name in ("turned_deg", "nobody"):
+    for name in (STRAIGHT, "turned_deg", "nobody"):
         print(name, result.get(name))
     print(save_result(result, suite="accuracy", folder=args.results))
 

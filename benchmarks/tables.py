@@ -81,7 +81,7 @@ def measures() -> list[Measure]:
     profiles = next(part["mae"] for part in labels["by_yaw"] if part["from"] >= 60)
     turn = json.loads((RESULTS / "robustness-aflw2000.json").read_text())["sets"][0]["turn_of_answer"]["mean"]
     upright, turned = accuracy["turned_deg"]["0"], [accuracy["turned_deg"][turn] for turn in TURNS]
-    nobody = accuracy["nobody"]
+    nobody, straight = accuracy["nobody"], accuracy["cmu-straight-left-right"]
     speed = {found["name"]: found for found in _result("speed")["systems"]}
     total = 1 / speed[PEER]["ratio"]
     pose = 1 / speed[PEER]["pose_ratio"]
@@ -116,6 +116,12 @@ def measures() -> list[Measure]:
             f"{pointing['yaw']:.2f}; {share:.1%}".replace("%", " %"),
             "9.5; 98 %",
             pointing["yaw"] <= 9.5 and share >= 0.98,
+        ),
+        Measure(
+            f"CMU faces ({straight['count']}): left, straight and right told apart",
+            f"{straight['accuracy']:.3f}",
+            "0.97",
+            straight["accuracy"] >= 0.97,
         ),
         Measure(
             "all yaws (pitch to 70, roll to 60), renders of other people: geodesic median",
