@@ -36,6 +36,7 @@ def rotations(draw):
 @example(np.diag([1.0, -1.0, -1.0]))
 @example(np.diag([-1.0, 1.0, -1.0]))
 @example(np.diag([-1.0, -1.0, 1.0]))
+@example(np.array([[-1, 0, 5.6655389e-16], [0, 1, 0], [-5.6655389e-16, 0, -1]]))  # half a turn and a rounding
 def test_every_representation_returns_to_the_same_rotation(M):
     for there, back in (
         (ours.quaternion_from_rotation, ours.rotation_from_quaternion),

@@ -97,7 +97,9 @@ def euler_from_rotation(rotation: ArrayLike, *, yaw_within_90: bool = False) -> 
 def wrap_deg(angle: ArrayLike) -> Float:
     """Bring angles in degrees into (-180, 180]; any shape."""
     turned = np.asarray(angle, dtype=np.float64)
-    return np.asarray(180.0 - np.mod(180.0 - turned, 360.0))
+    wrapped = 180.0 - np.mod(180.0 - turned, 360.0)
+    # An angle a rounding step above 180 leaves the remainder 360 itself.
+    return np.asarray(np.where(wrapped > -180.0, wrapped, 180.0))
 
 
 def rotation_from_quaternion(quaternion: ArrayLike) -> Float:
