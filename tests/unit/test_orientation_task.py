@@ -1,41 +1,34 @@
 """What the orientation task learns from: classes that follow poses, folders and mirrors."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import facing
+from crop_recipes import crop_recipe
 from facing.errors import DataError, ModelError, RecipeError
 from facing.export.onnx import export_pose, pose_card
 from facing.geometry.rotation import rotation_from_euler
 from facing.models.heads.orientation import NO_CLASS
 from facing.shards import ShardSample, encode, write_shard
 from facing.training.fit import fit
-from facing.training.recipe import recipe_from_dict
 from facing.training.task import load_task
 from facing.training.tasks.orientation import validate_orientation
 
 TASK = load_task("orientation")
 SIDE = 32
-
-
-def recipe(**changes):
-    settings = {
-        "schema": 1,
-        "name": "classes",
-        "task": "orientation",
-        "licence": "CC0-1.0",
-        "precision": "32",
-        "crop": {"side": SIDE, "scale": 1.0},
-        "model": {"backbone": "compact", "variant": "nano"},
-        "head": {"name": "orientation"},
-        "augment": {"kind": "plain"},
-        "data": [{"path": "renders"}],
-        "validation_share": 0.3,
-        "optim": {"lr": 1e-3, "batch": 64, "crops": 128, "epoch_crops": 64},
-    }
-    return recipe_from_dict(settings | changes, where="test")
+recipe = partial(
+    crop_recipe,
+    task="orientation",
+    head={"name": "orientation"},
+    data=[{"path": "renders"}],
+    validation_share=0.3,
+    crops=128,
+    side=SIDE,
+)
 
 
 def head(number, *, yaw, roll=0.0):

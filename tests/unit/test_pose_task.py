@@ -1,33 +1,19 @@
 """What the pose task learns from and what it validates on."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
+from crop_recipes import crop_recipe
 from facing.geometry.rotation import rotation_from_euler
 from facing.shards import ShardSample, encode, write_shard
-from facing.training.recipe import recipe_from_dict
 from facing.training.task import load_task
 
 TASK = load_task("pose")
 PERSONS, VIEWS = 40, 3
-
-
-def recipe(**changes):
-    settings = {
-        "schema": 1,
-        "name": "pose",
-        "task": "pose",
-        "licence": "CC0-1.0",
-        "precision": "32",
-        "crop": {"side": 32, "scale": 1.0},
-        "model": {"backbone": "compact", "variant": "nano"},
-        "head": {"name": "rotation_6d"},
-        "augment": {"kind": "plain"},
-        "data": [{"path": "heads"}],
-        "optim": {"lr": 1e-3, "batch": 64, "crops": 64, "epoch_crops": 64},
-    }
-    return recipe_from_dict(settings | changes, where="test")
+recipe = partial(crop_recipe, task="pose", head={"name": "rotation_6d"}, data=[{"path": "heads"}], crops=64)
 
 
 def head(number):

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-PARTS = ("learn", "measure")
-
 
 @dataclass(frozen=True, slots=True)
 class Photograph:

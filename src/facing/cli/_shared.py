@@ -39,6 +39,12 @@ def data_stream() -> TextIO:
     return stream
 
 
+def given_by_user(context: typer.Context) -> set[str]:
+    """Name the parameters that the user gave, be it with their usual values, as Python spells them."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+
+
 def refuse_given(context: typer.Context, names: Collection[str], *, because: str) -> None:
     """Refuse options that would do nothing.
 
@@ -52,9 +58,9 @@ def refuse_given(context: typer.Context, names: Collection[str], *, because: str
     """
     import typer
 
+    given = given_by_user(context)
     for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if parameter.name in names and source is not None and source.name == "COMMANDLINE":
+        if parameter.name in names and parameter.name in given:
             option = max(parameter.opts, key=len)
             raise typer.BadParameter(f"{option} does nothing here: {because}; leave it out")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import zipfile
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from facing.atomic import new_file
 from facing.errors import DataError
 from facing.synth.ambient import bake_ambient
 
@@ -69,7 +69,7 @@ def compile_pack(assets: Path, out: Path) -> int:
         Size of the pack in bytes.
 
     Raises:
-        DataError: a folder or file is missing.
+        DataError: a folder or file is missing, or `out` cannot be written.
     """
     missing = [
         name
@@ -80,17 +80,11 @@ def compile_pack(assets: Path, out: Path) -> int:
         raise DataError(
             f"{assets} lacks {', '.join(missing)}; give the folder that holds makehuman/, ict/ and hdri/"
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as pack:
-            for name, data in _members(assets):
-                squeezed = zipfile.ZIP_DEFLATED if name.endswith(".npy") else zipfile.ZIP_STORED
-                info = zipfile.ZipInfo(name)  # a fixed date: equal input gives equal bytes
-                pack.writestr(info, data, compress_type=squeezed, compresslevel=6)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+    with new_file(out, keep_ending=False) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as pack:
+        for name, data in _members(assets):
+            squeezed = zipfile.ZIP_DEFLATED if name.endswith(".npy") else zipfile.ZIP_STORED
+            info = zipfile.ZipInfo(name)  # a fixed date: equal input gives equal bytes
+            pack.writestr(info, data, compress_type=squeezed, compresslevel=6)
     return out.stat().st_size
 
 

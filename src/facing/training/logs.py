@@ -6,6 +6,7 @@ import csv
 from typing import TYPE_CHECKING, Any
 
 from facing.errors import MissingExtraError
+from facing.output.sink import text_sink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,12 +56,10 @@ class Log:
     def _write(self, rows: list[dict[str, str]]) -> None:
         # An epoch may bring figures that the ones before did not have.
         names = list(dict.fromkeys(name for row in rows for name in row))
-        part = self.file.with_name(f".{self.file.name}.part")
-        with part.open("w", newline="", encoding="utf-8") as file:
+        with text_sink(self.file) as file:
             writer = csv.DictWriter(file, fieldnames=names, restval="", lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-        part.replace(self.file)
 
 
 def epoch_line(row: Mapping[str, float], *, optim: OptimSettings) -> str:

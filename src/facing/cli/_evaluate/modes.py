@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from facing.cli._shared import given_by_user
+
 ALWAYS = frozenset({"threads"})
 """Scripts put it into every call."""
 GOES_WITH = {
@@ -38,7 +40,11 @@ def check_options(context: typer.Context) -> None:
         BadParameter: the sentence names the option and what it does not go with, or lacks.
     """
     words = {str(one.name): one.opts[0] for one in context.command.params}
-    given = [name for name in words if _is_given(name, context)]
+    typed = given_by_user(context)
+    # The labelled boxes are what every way of measuring starts from.
+    if context.params.get("boxes") != "detector":
+        typed.discard("boxes")
+    given = [name for name in words if name in typed]
     words["boxes"] = "--boxes detector"
     for mode in (name for name in GOES_WITH if name in given):
         for name in given:
@@ -50,11 +56,3 @@ def check_options(context: typer.Context) -> None:
             raise typer.BadParameter(
                 f"{words[name]} does nothing without {lacking}; add it or leave this out"
             )
-
-
-def _is_given(name: str, context: typer.Context) -> bool:
-    source = context.get_parameter_source(name)
-    if source is None or source.name != "COMMANDLINE":
-        return False
-    # The labelled boxes are what every way of measuring starts from.
-    return name != "boxes" or context.params[name] == "detector"
