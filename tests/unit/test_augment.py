@@ -263,3 +263,38 @@ def test_jpeg_keeps_flat_grey():
 def test_strength_grows_to_one():
     settings = RendersSettings(start=0.5, ramp=0.4)
     assert [settings.strength(progress) for progress in (0.0, 0.2, 0.4, 1.0)] == [0.5, 0.75, 1.0, 1.0]
+
+
+def test_a_share_of_the_crops_is_turned_to_any_side_with_its_label():
+    jitter = JitterSettings(scale=0, shift=0, turn_deg=0, turn_small=1, mirror=0, turned=0.5)
+    boxes = np.tile(np.array([[20, 20, 70, 70]], np.float32), (400, 1))
+    views = draw_views(boxes, np.random.default_rng(0), side=SIDE, scale=1.12, jitter=jitter)
+    turned = np.degrees(views.turn_rad)
+    assert 0.4 < np.mean(turned != 0) < 0.6
+    counts, _ = np.histogram(turned[turned != 0], bins=[-180, -90, 0, 90, 180])
+    assert counts.min() > 25
+    label = move_rotations(np.tile(np.eye(3, dtype=np.float32), (400, 1, 1)), views)
+    np.testing.assert_allclose(np.degrees(np.arctan2(-label[:, 1, 0], label[:, 0, 0])), turned, atol=1e-3)
+
+
+def test_painted_surroundings_change_pixels_and_no_label():
+    points = np.random.default_rng(2).uniform(35, 60, size=(8, 68, 2))
+    points[:, 17:27, 1], points[:, 8, 1] = 30, 70  # brows above a chin
+    planes = np.stack([smooth_picture(seed=k).transpose(2, 0, 1) for k in range(8)])
+    planes = np.concatenate([planes, np.full((8, 1, 96, 96), 255, np.uint8)], axis=1)
+    own = labels([(20, 15, 75, 70)] * 8, landmarks=points.astype(np.float32))
+    made = [
+        crop_batch(
+            planes,
+            own,
+            np.random.default_rng(1),
+            side=SIDE,
+            scale=1.12,
+            backgrounds=None,
+            augment=RendersSettings(surroundings=chance),
+        )
+        for chance in (0.0, 1.0)
+    ]
+    assert not torch.equal(made[0]["picture"], made[1]["picture"])
+    for name in ("rotation", "landmarks", "mirrored", "landmark_weight"):
+        assert torch.equal(made[0][name], made[1][name])

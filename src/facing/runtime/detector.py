@@ -9,6 +9,7 @@ import numpy as np
 from facing.errors import ModelError, UnknownNameError
 from facing.runtime.detections import Detections, Detector, best_first, fit_picture, meets
 from facing.runtime.given_boxes import read_boxes
+from facing.runtime.second_opinion import CANDIDATE_SHARE, Candidates
 from facing.runtime.session import Session
 from facing.runtime.weights import shipped, weights_path
 from facing.runtime.yunet import YuNetDetector
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    _Look = tuple[NDArray[np.floating], NDArray[np.floating]]
+    Look = tuple[NDArray[np.floating], NDArray[np.floating]]
 
 __all__ = [
     "Detections",
@@ -104,16 +105,24 @@ class HeadDetector:
 
     def detect(self, picture: NDArray[np.uint8]) -> Detections:
         """Find the heads of an upright RGB picture, (H, W, 3) uint8."""
+        return Detections(*self._find(picture, share=1.0)[:2])
+
+    def candidates(self, picture: NDArray[np.uint8]) -> Candidates:
+        """Find what may be heads, for a pose network to judge, in an upright RGB picture, (H, W, 3) uint8."""
+        return self._find(picture, share=CANDIDATE_SHARE)
+
+    def _find(self, picture: NDArray[np.uint8], *, share: float) -> Candidates:
+        """Take all looks; boxes stay from a share of the threshold of their look on."""
         detection, side = self._detection, max(picture.shape[:2])
         boxes, scores = self._look(picture, long_side=self.long_side)
         on_input = _longer_sides(boxes) * self.long_side / side
         hints = (scores >= HINT * self.threshold) & (on_input < SMALL_PX)
-        strong = scores >= self.threshold
+        strong = scores >= share * self.threshold
         looks = []
         close = min(detection.close_long_side, round(ENLARGED * side))
         if self.looks_again and close > self.long_side and hints.any():
-            looks = self._closer(picture, close=close)
-            if max(scores.max(initial=0), *(values.max(initial=0) for _, values in looks)) >= self._sure:
+            looks = self._closer(picture, close=close, share=share)
+            if max(scores.max(initial=0), *(look.scores.max(initial=0) for look in looks)) >= self._sure:
                 strong &= on_input >= FIRST_FROM_PX
             else:
                 looks = []
@@ -121,16 +130,18 @@ class HeadDetector:
         if self.looks_again and near and not (scores >= self.threshold).any():
             own, values = self._look(picture, long_side=near)
             fills = _longer_sides(own) >= NEAR_FROM * side
-            looks.append(_those(own, values, fills & (values >= self._near_threshold)))
-        looks.append(_those(boxes, scores, strong))
-        boxes, scores = (np.concatenate(parts) for parts in zip(*looks, strict=True))
+            fills &= values >= share * self._near_threshold
+            looks.append(_those(own, values, fills, least=self._near_threshold))
+        looks.append(_those(boxes, scores, strong, least=self.threshold))
+        boxes, scores, least = (np.concatenate(parts) for parts in zip(*looks, strict=True))
         kept = best_first(boxes, scores, overlap_limit=detection.overlap_limit, most=MOST)
-        boxes, scores = boxes[kept], scores[kept]
+        boxes = boxes[kept]
         boxes[:, 1::2] -= detection.rise * _longer_sides(boxes)[:, None]
-        boxes, scores = _those(boxes, scores, meets(boxes, picture=picture))
-        return Detections(boxes.astype(np.float32), scores.astype(np.float32))
+        inside = meets(boxes, picture=picture)
+        parts = (boxes, scores[kept], least[kept])
+        return Candidates(*(values[inside].astype(np.float32) for values in parts))
 
-    def _closer(self, picture: NDArray[np.uint8], *, close: int) -> list[_Look]:
+    def _closer(self, picture: NDArray[np.uint8], *, close: int, share: float) -> list[Candidates]:
         """Look at larger scales, for the heads that are small at the first one."""
         found = []
         per_pixel = self.long_side / max(picture.shape[:2])
@@ -140,20 +151,25 @@ class HeadDetector:
             boxes, scores = self._look(picture, long_side=long_side)
             sides = _longer_sides(boxes)
             fits = (sides * per_pixel >= low) & (sides * per_pixel < high) & (sides >= LEAST_PX)
-            found.append(_those(boxes, scores, fits & (scores >= self._close_threshold)))
+            fits &= scores >= share * self._close_threshold
+            found.append(_those(boxes, scores, fits, least=self._close_threshold))
         return found
 
-    def _look(self, picture: NDArray[np.uint8], *, long_side: int) -> _Look:
+    def _look(self, picture: NDArray[np.uint8], *, long_side: int) -> Look:
         """Run the network at one scale: boxes (K, 4) in pixels of the picture and scores (K,)."""
         fitted = fit_picture(picture, long_side=long_side, stride=self._detection.stride)
         outputs = self._session.run(fitted.pixels[None])
         boxes, scores = outputs["boxes"][0], outputs["scores"][0]
         boxes = boxes / np.tile(fitted.input_from_picture, 2)
-        return _those(boxes, scores, meets(boxes, picture=picture))
+        inside = meets(boxes, picture=picture)
+        return boxes[inside], scores[inside]
 
 
-def _those(boxes: NDArray[np.floating], scores: NDArray[np.floating], chosen: NDArray[np.bool_]) -> _Look:
-    return boxes[chosen], scores[chosen]
+def _those(
+    boxes: NDArray[np.floating], scores: NDArray[np.floating], chosen: NDArray[np.bool_], *, least: float
+) -> Candidates:
+    boxes, scores = boxes[chosen], scores[chosen]
+    return Candidates(boxes, scores, np.full(len(scores), least))
 
 
 def _longer_sides(boxes: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -19,6 +19,7 @@ from facing.pose import ANGLES, HeadPose
 from facing.runtime.calibration import error_deg_from_spread
 from facing.runtime.card import REMEDY
 from facing.runtime.detector import load_detector
+from facing.runtime.second_opinion import Proposes, weighed
 from facing.runtime.session import Session
 from facing.runtime.weights import weights_path
 
@@ -153,13 +154,7 @@ class PoseEstimator:
     def _look(self, source: PictureSource, *, boxes: ArrayLike | None, focal_px: float | None) -> _Seen:
         """Do all that needs the picture itself."""
         picture = load_picture(source)
-        scores = None
-        if boxes is not None:
-            found = boxes
-        elif self.detector is not None:
-            found, scores = _largest_first(*self.detector.detect(picture))
-        else:
-            raise ModelError("this estimator has no detector; give boxes, or make it with one")
+        found, scores, least = self._found(picture) if boxes is None else (boxes, None, None)
         crops = crop_heads(picture, found, self.crop).pixels  # which also checks the boxes
         found = np.asarray(found, dtype=np.float64).reshape(-1, 4)
         if scores is None:
@@ -169,7 +164,28 @@ class PoseEstimator:
             height, width = picture.shape[:2]
             middles = (found[:, :2] + found[:, 2:]) / 2
             turns = picture_from_ray(middles, focal_px=focal_px, principal_px=(width / 2, height / 2))
-        return _Seen(crops, found, scores, turns)
+        return _Seen(crops, found, scores, least, turns)
+
+    def _found(
+        self, picture: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]:
+        """Find boxes, from the largest to the smallest, their scores, and what those need to be.
+
+        Nothing is needed where the detector has settled it, alone.
+        """
+        if self.detector is None:
+            raise ModelError("this estimator has no detector; give boxes, or make it with one")
+        least = None
+        if isinstance(self.detector, Proposes) and "spread" in self.card.outputs:
+            boxes, scores, least = self.detector.candidates(picture)
+        else:
+            boxes, scores = self.detector.detect(picture)
+        order = np.lexsort((boxes[:, 0], -area(boxes)))
+        return (
+            boxes[order].astype(np.float64),
+            scores[order].astype(np.float64),
+            None if least is None else least[order].astype(np.float64),
+        )
 
     def _run(self, pictures: list[_Seen]) -> list[list[HeadPose]]:
         if not pictures:
@@ -196,10 +212,14 @@ class PoseEstimator:
         errors = None
         if spread is not None:
             errors = error_deg_from_spread(spread, calibration=self.card.calibration)
+        scores, kept = seen.scores, np.ones(len(rotations), dtype=bool)
+        if seen.least is not None and errors is not None:
+            scores = weighed(scores, errors)
+            kept = scores >= seen.least
         heads = [
             HeadPose(
                 box=seen.boxes[index],
-                score=seen.scores[index],
+                score=scores[index],
                 rotation=rotation,
                 error_deg=None if errors is None else errors[index],
                 spread=None if spread is None else spread[index],
@@ -207,6 +227,7 @@ class PoseEstimator:
                 known=ANGLES if "rotation" in outputs else frozenset({"yaw", "pitch"}),
             )
             for index, rotation in enumerate(rotations)
+            if kept[index]
         ]
         limit = self.max_error_deg
         return [head for head in heads if limit is None or (head.error_deg or 0.0) <= limit]
@@ -218,14 +239,8 @@ class _Seen(NamedTuple):
     crops: NDArray[np.uint8]
     boxes: NDArray[np.float64]
     scores: NDArray[np.float64]
+    least: NDArray[np.float64] | None
     picture_from_ray: NDArray[np.float64]
-
-
-def _largest_first(
-    boxes: NDArray[np.floating], scores: NDArray[np.floating]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    order = np.lexsort((boxes[:, 0], -area(boxes)))
-    return boxes[order].astype(np.float64), scores[order].astype(np.float64)
 
 
 def _rotations(outputs: dict[str, NDArray[np.float32]], *, card: Card) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from facing.training.augmentation import load_augmentation
+from facing.training.surroundings import paint_surroundings
 from facing.training.warp import (
     NO_JITTER,
     draw_views,
@@ -70,12 +71,17 @@ def crop_batch(
         views = draw_views(labels.box, rng, side=side, scale=scale, jitter=NO_JITTER)
     out = torch.empty((N, side, side, 3), dtype=torch.uint8)
     flat = augment.background_flat if augment else 0.0
+    rotations = move_rotations(labels.rotation, views)
+    landmarks = move_landmarks(labels.landmarks, views, side=side)
     for start in range(0, N, CHUNK):
         piece = slice(start, min(start + CHUNK, N))
         source = torch.from_numpy(pictures[piece]).float()
         warped = warp_pictures(source, views.crop_from_picture[piece], side=side)
         x = _backgrounds(len(warped), rng, side=side, flat=flat, backgrounds=backgrounds)
         x = _composed(x, warped, rng, augment=augment)
+        if augment and augment.surroundings > 0:
+            own, turns = landmarks[piece], rotations[piece]
+            x = paint_surroundings(x, own, turns, rng, chance=augment.surroundings)
         rows = views.augmented[piece]
         if kind and rows.all():  # without copies
             x = kind.pixels(x, rng, augment, progress)
@@ -85,8 +91,8 @@ def crop_batch(
     visible = move_visible(labels.visible, views)
     return {
         "picture": out,
-        "rotation": torch.from_numpy(move_rotations(labels.rotation, views)),
-        "landmarks": torch.from_numpy(move_landmarks(labels.landmarks, views, side=side)),
+        "rotation": torch.from_numpy(rotations),
+        "landmarks": torch.from_numpy(landmarks),
         "mirrored": torch.from_numpy(views.mirrored),
         "landmark_weight": torch.from_numpy(
             (np.where(visible, 1.0, HIDDEN_WEIGHT) * labels.landmarked[:, None]).astype(np.float32)

@@ -26,13 +26,15 @@ class AugmentationSettings(Section):
 
     `kind` is a file name of `training/augmentations`, which may add settings of its own. The others are
     for renders, which come without a background: behind `background_flat` of them lies a plain colour
-    instead of a photograph, and some have another head behind or before them.
+    instead of a photograph, and some have another head behind or before them. `surroundings` paints other
+    hair, cloth or scenery around faces that have landmarks, and smooth hair over heads seen from behind.
     """
 
     kind: str = "renders"
     background_flat: float = Field(default=0.15, ge=0, le=1)
     person_behind: float = Field(default=0.0, ge=0, le=1)
     person_before: float = Field(default=0.0, ge=0, le=1)
+    surroundings: float = Field(default=0.0, ge=0, le=1)
 
 
 class DrawViews(Protocol):

@@ -38,7 +38,7 @@ class JitterSettings(Section):
 
     `scale` and `shift` are standard deviations as shares of the crop side, cut at 3.5 and 2 of them;
     `turn_deg` is that of the in-plane turn for `turn_small` of the crops, the others turn evenly up to
-    `turn_max_deg`; `mirror` is a chance.
+    `turn_max_deg`, and a share `turned` of all turns to any side; `mirror` is a chance.
     """
 
     scale: float = Field(default=0.10, ge=0, le=0.2)
@@ -47,6 +47,7 @@ class JitterSettings(Section):
     turn_max_deg: float = Field(default=34.0, ge=0, le=180)
     turn_small: float = Field(default=0.6, ge=0, le=1)
     mirror: float = Field(default=0.5, ge=0, le=1)
+    turned: float = Field(default=0.0, ge=0, le=1)
 
 
 NO_JITTER = JitterSettings(scale=0.0, shift=0.0, turn_deg=0.0, turn_small=1.0, mirror=0.0)
@@ -92,6 +93,8 @@ def draw_views(
     turn_deg = np.where(
         small, rng.normal(size=N) * jitter.turn_deg, rng.uniform(-1, 1, size=N) * jitter.turn_max_deg
     )
+    if jitter.turned > 0:
+        turn_deg = np.where(rng.random(N) < jitter.turned, rng.uniform(-180, 180, size=N), turn_deg)
     turn_rad = np.radians(turn_deg)
     mirrored = rng.random(N) < jitter.mirror
     return place_views(centres, np.stack((sides, sides), axis=1), turn_rad, mirrored, side=side)
