@@ -142,7 +142,7 @@ def measures() -> list[Measure]:
             upright["recall"] >= 0.98 and upright["further_per_picture"] <= 0.1,
         ),
         Measure(
-            "the same in quarter turns (90, 180, 270): recall of the detector",
+            "the same in quarter turns (90, 180, 270): recall",
             ", ".join(f"{found['recall']:.3f}" for found in turned),
             "0.9",
             min(found["recall"] for found in turned) >= 0.9,
