@@ -19,6 +19,7 @@ from facing.pose import ANGLES, HeadPose
 from facing.runtime.calibration import error_deg_from_spread
 from facing.runtime.card import REMEDY
 from facing.runtime.detector import load_detector
+from facing.runtime.lying import read_lying
 from facing.runtime.second_opinion import Proposes, weighed
 from facing.runtime.session import Session
 from facing.runtime.weights import weights_path
@@ -191,13 +192,10 @@ class PoseEstimator:
         if not pictures:
             return []
         crops = np.concatenate([seen.crops for seen in pictures])
-        chunks = [
-            self._session.run(crops[start : start + self._batch_size])
-            for start in range(0, len(crops), self._batch_size)
-        ]
-        outputs = {
-            name: np.concatenate([chunk[name] for chunk in chunks]) for name in self.card.outputs if chunks
-        }
+        outputs = self._read(crops)
+        # A network that also gives `front` or classes has no rule yet for turning these back.
+        if set(outputs) == {"rotation", "spread"}:
+            outputs = read_lying(crops, outputs, read=self._read, error_deg=self._error_deg)
         results, start = [], 0
         for seen in pictures:
             end = start + len(seen.crops)
@@ -206,12 +204,25 @@ class PoseEstimator:
             start = end
         return results
 
+    def _read(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """Run the network on crops (N, S, S, 3), as many at once as a batch holds."""
+        chunks = [
+            self._session.run(crops[start : start + self._batch_size])
+            for start in range(0, len(crops), self._batch_size)
+        ]
+        return {
+            name: np.concatenate([chunk[name] for chunk in chunks]) for name in self.card.outputs if chunks
+        }
+
+    def _error_deg(self, spread: NDArray[np.float32]) -> NDArray[np.float64]:
+        return error_deg_from_spread(spread, calibration=self.card.calibration)
+
     def _records(self, seen: _Seen, outputs: dict[str, NDArray[np.float32]]) -> list[HeadPose]:
         rotations = seen.picture_from_ray @ _rotations(outputs, card=self.card)
         spread, orientation = outputs.get("spread"), outputs.get("orientation")
         errors = None
         if spread is not None:
-            errors = error_deg_from_spread(spread, calibration=self.card.calibration)
+            errors = self._error_deg(spread)
         scores, kept = seen.scores, np.ones(len(rotations), dtype=bool)
         if seen.least is not None and errors is not None:
             scores = weighed(scores, errors)
