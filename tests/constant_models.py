@@ -8,12 +8,17 @@ from onnx import TensorProto, helper, numpy_helper
 
 from facing.crop import CropSpec
 from facing.geometry.rotation import rotation_from_euler
+from facing.runtime.calibration import Calibration
 from facing.runtime.card import METADATA_KEY, Card, Detection
 
 SIDE = 32
 
 
-def write_pose_model(path: Path, *, yaw=0.0, pitch=0.0, roll=0.0, spread_rad=None) -> Path:
+# Says what the spread itself says, as a measured table does of an honest network.
+HONEST = Calibration(spread_rad=(0.0, float(np.pi)), error_deg=(0.0, 180.0))
+
+
+def write_pose_model(path: Path, *, yaw=0.0, pitch=0.0, roll=0.0, spread_rad=None, calibration=None) -> Path:
     outputs = {"rotation": rotation_from_euler(yaw=yaw, pitch=pitch, roll=roll).astype(np.float32)}
     if spread_rad is not None:
         outputs["spread"] = np.float32(spread_rad)
@@ -23,6 +28,7 @@ def write_pose_model(path: Path, *, yaw=0.0, pitch=0.0, roll=0.0, spread_rad=Non
         outputs=tuple(outputs),
         licence="CC0-1.0",
         crop=CropSpec(side=SIDE),
+        calibration=calibration,
         data=({"name": "nothing", "licence": "CC0-1.0"},),
         measured={"aflw2000": {"mae": 17.26}},
     )

@@ -32,7 +32,7 @@ class HeadPose:
 
     Attributes:
         box: left, top, right, bottom of the bald head, pixels; it may leave the picture.
-        score: how sure the detector is, 0 to 1; 1 where the box was given.
+        score: how sure it is that this is a head, 0 to 1; 1 where the box was given.
         rotation: (3, 3) head -> camera, read-only float64.
         error_deg: expected geodesic error in degrees, None where the model states none. Where its card has
             no table of `facing calibrate`, this is the network's own estimate, `spread` in degrees, which

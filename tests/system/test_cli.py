@@ -26,7 +26,6 @@ from facing.errors import (
     UnknownNameError,
 )
 from facing.picture import load_picture
-from facing.runtime.second_opinion import weighed
 from facing.runtime.weights import FOLDER, shipped, weights_path
 
 FACING = [sys.executable, "-m", "facing"]
@@ -130,11 +129,7 @@ def test_what_is_printed_can_be_given_as_boxes(files, capsys, style):
         == 0
     )
     again = capsys.readouterr().out
-    scores = weighed(np.array([0.9, 0.8]), np.full(2, 8.0)).round(
-        4
-    )  # of the detector, and what the pose states
-    assert again == first.replace(f"{scores[0]},", "1.0,").replace(f"{scores[1]},", "1.0,")
-    assert again != first
+    assert again == first.replace("0.9,", "1.0,").replace("0.8,", "1.0,")
 
 
 def test_a_picture_without_boxes_says_so(files, capsys):

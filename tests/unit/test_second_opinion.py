@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from constant_models import write_head_model, write_pose_model
+from constant_models import HONEST, write_head_model, write_pose_model
 from facing.picture import load_picture
 from facing.runtime.detector import HeadDetector, WholeImage
 from facing.runtime.estimator import PoseEstimator
@@ -30,11 +30,12 @@ def test_scores_stay_in_their_range_at_the_ends():
     assert np.all(np.isfinite(got))
 
 
-def estimator(tmp_path, *, scores, spread_deg, threshold=None):
+def estimator(tmp_path, *, scores, spread_deg, calibration=HONEST):
     heads = write_head_model(tmp_path / "heads.onnx", boxes=BOXES, scores=scores)
     spread = None if spread_deg is None else np.radians(spread_deg)
-    pose = write_pose_model(tmp_path / "pose.onnx", yaw=20, spread_rad=spread)
-    return PoseEstimator(pose, HeadDetector(heads, threshold=threshold, threads=1), threads=1)
+    calibration = None if spread_deg is None else calibration
+    pose = write_pose_model(tmp_path / "pose.onnx", yaw=20, spread_rad=spread, calibration=calibration)
+    return PoseEstimator(pose, HeadDetector(heads, threads=1), threads=1)
 
 
 def test_a_clear_pose_keeps_boxes_that_the_detector_alone_would_drop(tmp_path):
@@ -52,6 +53,11 @@ def test_no_pose_to_be_seen_drops_boxes_that_the_detector_alone_would_keep(tmp_p
 
 def test_a_network_without_a_stated_error_has_no_opinion(tmp_path):
     heads = estimator(tmp_path, scores=(0.9, 0.4, 0.6), spread_deg=None)(PICTURE)
+    assert sorted(round(head.score, 3) for head in heads) == [0.6, 0.9]
+
+
+def test_a_network_whose_error_was_never_measured_has_no_opinion(tmp_path):
+    heads = estimator(tmp_path, scores=(0.9, 0.4, 0.6), spread_deg=120, calibration=None)(PICTURE)
     assert sorted(round(head.score, 3) for head in heads) == [0.6, 0.9]
 
 
@@ -79,7 +85,7 @@ def test_candidates_hold_what_is_found_and_say_what_they_need(tmp_path, threshol
 
 def test_only_detectors_that_propose_are_asked(tmp_path):
     assert not isinstance(WholeImage(), Proposes)
-    pose = write_pose_model(tmp_path / "pose.onnx", spread_rad=2.0)
+    pose = write_pose_model(tmp_path / "pose.onnx", spread_rad=2.0, calibration=HONEST)
     assert len(PoseEstimator(pose, WholeImage(), threads=1)(PICTURE)) == 1
 
 

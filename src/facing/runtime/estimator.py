@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 class PoseEstimator:
     """A detector of heads and a pose network behind one call.
 
+    Where the network's stated error was measured, it also judges the detector's boxes (`second_opinion`).
+    Heads of which it is unsure are read again in quarter turns (`lying`).
+
     >>> estimator = PoseEstimator()  # doctest: +SKIP
     >>> for head in estimator("photo.jpg"):  # doctest: +SKIP
     ...     print(head.yaw, head.pitch, head.roll, head.error_deg)
@@ -64,7 +67,8 @@ class PoseEstimator:
 
         Args:
             model: name of shipped weights or an .onnx file.
-            detector: a name or file for `load_detector`, any object with `detect`, or None.
+            detector: a name or file for `load_detector`, any object with `detect`, or None. One with
+                `candidates` too, as ours have, gets a second opinion from the pose network.
             providers: of onnxruntime for both networks, best first; None means the processor.
             threads: of one network call; None leaves the choice to onnxruntime.
             max_error_deg: the estimator abstains from heads whose `error_deg` is larger: they are not in
@@ -177,7 +181,8 @@ class PoseEstimator:
         if self.detector is None:
             raise ModelError("this estimator has no detector; give boxes, or make it with one")
         least = None
-        if isinstance(self.detector, Proposes) and "spread" in self.card.outputs:
+        # A network whose errors were never measured may be sure of nothing, or of everything.
+        if isinstance(self.detector, Proposes) and self.card.calibration is not None:
             boxes, scores, least = self.detector.candidates(picture)
         else:
             boxes, scores = self.detector.detect(picture)
