@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from facing.bench.machine import facts, save_result
+from facing.bench.readings import found_heads
 from facing.datasets.sample import LeftOut, load_reader, sample_pixels
 from facing.evaluation.detection_curve import detection_curve
 from facing.evaluation.protocol import load_protocol
 from facing.evaluation.run import evaluate_set
 from facing.geometry.boxes import quarter_turned
 from facing.runtime.estimator import PoseEstimator
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 FOLDERS = {
     "aflw2000": "AFLW2000",
@@ -63,13 +61,6 @@ KEPT = [
 ]
 
 
-def found_heads(estimator: PoseEstimator, pixels: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Give boxes (K, 4) and scores (K,), best first, of what the estimator takes for heads."""
-    heads = sorted(estimator(pixels), key=lambda head: -head.score)
-    boxes = np.array([head.box for head in heads], dtype=np.float64).reshape(-1, 4)
-    return boxes, np.array([head.score for head in heads], dtype=np.float64)
-
-
 def turned(estimator: PoseEstimator, folders: list[tuple[str, Path]], *, quarters: int) -> dict[str, float]:
     """Measure recall at overlap 0.4 and further boxes a picture on pictures in quarter turns."""
     labelled, detected = [], []
@@ -83,7 +74,7 @@ def turned(estimator: PoseEstimator, folders: list[tuple[str, Path]], *, quarter
                 boxes = quarter_turned(boxes, width=pixels.shape[1])
                 pixels = np.ascontiguousarray(np.rot90(pixels))
             labelled.append(boxes)
-            detected.append(found_heads(estimator, pixels))
+            detected.append(found_heads(estimator(pixels)))
     curve = detection_curve(labelled, detected)
     return {"recall": curve.recall(0), "further_per_picture": curve.further(0)}
 

@@ -19,8 +19,9 @@ import numpy as np
 from facing.bench.machine import facts, save_result
 from facing.bench.peers import available_peers, load_peer
 from facing.bench.photographs import read_photographs
+from facing.bench.readings import VIEWS, agreed, moved_boxes, nearly_faces
 from facing.geometry.boxes import quarter_turned
-from facing.geometry.rotation import nearest_rotation, rotation_from_euler
+from facing.geometry.rotation import geodesic_deg, nearest_rotation, rotation_from_euler
 from facing.runtime.estimator import PoseEstimator
 
 if TYPE_CHECKING:
@@ -34,32 +35,9 @@ LEAST_PX = 40.0
 MOST_SPREAD_DEG = 5.0
 NEAR_DEG = 15.0
 BORDER_DEG = 45.0
-# Right, down and larger, in longer sides of the box: what the peer's answers are averaged over, and what the
-# network's turn by ("turn of the answer when the box moves by 5 % or changes by 10 %").
-AVERAGED = (
-    (0, 0, 0),
-    (0.05, 0, 0.05),
-    (-0.05, 0, -0.05),
-    (0, 0.05, -0.05),
-    (0, -0.05, 0.05),
-    (0.04, 0.04, 0),
-    (-0.04, -0.04, 0),
-)
+# Right, down and larger: "turn of the answer when the box moves by 5 % or changes by 10 %".
 MOVED = ((0, 0, 0), (0.05, 0, 0), (-0.05, 0, 0), (0, 0.05, 0), (0, -0.05, 0), (0, 0, -0.1), (0, 0, 0.1))
 MIRROR = np.diag([-1.0, 1.0, 1.0])
-
-
-def moved(boxes: NDArray[np.float64], move: tuple[float, float, float]) -> NDArray[np.float64]:
-    right, down, larger = move
-    sides = (boxes[:, 2:] - boxes[:, :2]).max(1, keepdims=True)
-    middle = (boxes[:, :2] + boxes[:, 2:]) / 2 + np.array([right, down]) * sides
-    half = (boxes[:, 2:] - boxes[:, :2]) / 2 * (1 + larger)
-    return np.concatenate([middle - half, middle + half], axis=1)
-
-
-def angles(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    cosine = (np.einsum("...ij,...ij->...", a, b) - 1) / 2
-    return np.asarray(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
 
 def read_by_peer(
@@ -68,20 +46,14 @@ def read_by_peer(
     """Give the peer's mean rotation and how far its answers lie from it."""
     flipped, width = np.ascontiguousarray(pixels[:, ::-1]), pixels.shape[1]
     answers = []
-    for move in AVERAGED:
-        own = moved(box[None], move)[0]
+    for view in VIEWS:
+        own = moved_boxes(box[None], view)[0]
         answers.append(peer(pixels, own))
         answers.append(
             MIRROR @ peer(flipped, np.array([width - own[2], own[1], width - own[0], own[3]])) @ MIRROR
         )
-    mean = np.asarray(nearest_rotation(np.mean(answers, axis=0)))
-    return mean, float(angles(np.array(answers), mean).mean())
-
-
-def usable(rotation: NDArray[np.float64], facing: str, spread: float) -> bool:
-    turn = float(np.degrees(np.arctan2(rotation[0, 2], rotation[2, 2])))
-    said = "front" if abs(turn) <= BORDER_DEG else "right" if turn > 0 else "left"
-    return spread < MOST_SPREAD_DEG and (said == facing or abs(abs(turn) - BORDER_DEG) < NEAR_DEG)
+    mean, spread = agreed(answers)
+    return mean, float(spread)
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
@@ -95,14 +67,14 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
             if side < LEAST_PX or facing in ("", "back"):
                 continue
             rotation, spread = read_by_peer(peer, photo.pixels, box)
-            if not usable(rotation, facing, spread):
+            if spread >= MOST_SPREAD_DEG or not nearly_faces(rotation, facing, near_deg=NEAR_DEG):
                 continue
             true.append(rotation)
-            boxes = np.concatenate([moved(box[None], move) for move in MOVED])
+            boxes = np.concatenate([moved_boxes(box[None], view) for view in MOVED])
             read.append([head.rotation for head in network(photo.pixels, boxes=boxes)])
             upside.append(_turned(network, photo.pixels, box, own=read[-1][0]))
     R, Q = np.array(true), np.array(read)
-    off = angles(Q, R[:, None])
+    off = geodesic_deg(Q, R[:, None])
     front = np.degrees(np.arccos(np.clip(R[:, 2, 2], -1, 1))) < BORDER_DEG
     constant = np.asarray(nearest_rotation(np.einsum("nij,nkj->ik", R, Q[:, 0])))
     return {
@@ -111,8 +83,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "apart_median": float(np.median(off.mean(1))),
         "apart_front": float(off[front].mean()),
         "apart_side": float(off[~front].mean()),
-        "apart_without_constant": float(angles(constant @ Q, R[:, None]).mean()),
-        "turn": float(angles(Q[:, 1:], Q[:, :1]).mean()),
+        "apart_without_constant": float(geodesic_deg(constant @ Q, R[:, None]).mean()),
+        "turn": float(geodesic_deg(Q[:, 1:], Q[:, :1]).mean()),
         "turned_90_180_270": np.mean(upside, axis=0).round(3).tolist(),
     }
 
@@ -127,7 +99,7 @@ def _turned(
         pixels = np.ascontiguousarray(np.rot90(pixels))
         (head,) = network(pixels, boxes=boxes)
         turn = rotation_from_euler(yaw=0, pitch=0, roll=-90.0 * quarters)
-        off.append(float(angles(turn @ own, np.asarray(head.rotation))))
+        off.append(float(geodesic_deg(turn @ own, np.asarray(head.rotation))))
     return off
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from facing.bench.machine import facts, save_result
 from facing.bench.photographs import read_photographs
+from facing.bench.readings import found_heads
 from facing.evaluation.detection_curve import detection_curve
 from facing.geometry.boxes import overlap
 from facing.runtime.detector import HeadDetector
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facing.bench.photographs import Photograph
+    from facing.runtime.detections import Detections
 
 ANNOTATION = Path(__file__).parents[1] / "tests" / "data" / "photos_cc0.csv"
 SIZES = (12, 24, 48, 96)
@@ -55,19 +57,13 @@ def countable(photo: Photograph, boxes: NDArray[np.floating]) -> NDArray[np.bool
 
 def detect_with(
     detector: str, *, model: str | None, threshold: float | None, long_side: int | None
-) -> Callable[[NDArray[np.uint8]], tuple[NDArray[Any], NDArray[Any]]]:
+) -> Callable[[NDArray[np.uint8]], Detections]:
     """Give what finds heads: the detector alone, or with the pose network's second opinion."""
     heads = HeadDetector(detector, threshold=threshold, long_side=long_side, threads=1)
     if model is None:
         return heads.detect
     estimator = PoseEstimator(model, heads, threads=1)
-
-    def detect(pixels: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[Any]]:
-        found = sorted(estimator(pixels), key=lambda head: -head.score)
-        boxes = np.array([head.box for head in found], dtype=np.float64).reshape(-1, 4)
-        return boxes, np.array([head.score for head in found], dtype=np.float64)
-
-    return detect
+    return lambda pixels: found_heads(estimator(pixels))
 
 
 def measure_detector(

@@ -18,7 +18,7 @@ import numpy as np
 
 from facing.atomic import new_file
 from facing.bench.photographs import read_photographs
-from facing.geometry.rotation import nearest_rotation
+from facing.bench.readings import VIEWS, agreed, moved_boxes, nearly_faces
 from facing.runtime.estimator import PoseEstimator
 from facing.terms import state_terms
 
@@ -40,21 +40,10 @@ COLUMNS = (
 )
 LEAST_PX = 28.0
 """Longer side of the smallest head that is labelled."""
-# Right, down and larger, in longer sides of the box.
-MOVES = (
-    (0, 0, 0),
-    (0.05, 0, 0.05),
-    (-0.05, 0, -0.05),
-    (0, 0.05, -0.05),
-    (0, -0.05, 0.05),
-    (0.04, 0.04, 0),
-    (-0.04, -0.04, 0),
-)
 MOST_SPREAD_DEG = {"front": 10.0, "left": 10.0, "right": 10.0, "back": 20.0}
 """Mean angle between an answer and the mean of all, from which on nobody knows."""
 NEAR_DEG = 12.0
 """So close to the border between two facings either will do."""
-BORDERS_DEG = (45.0, 135.0)
 
 
 def main() -> None:
@@ -75,9 +64,9 @@ def main() -> None:
         if len(asked) == 0:
             continue
         heads += len(asked)
-        for row, rotation, spread in zip(asked, *_agreed(photo, photo.boxes[asked], networks), strict=True):
+        for row, rotation, spread in zip(asked, *_read(photo, photo.boxes[asked], networks), strict=True):
             facing = str(facings[row])
-            if spread < MOST_SPREAD_DEG[facing] and _fits(rotation, facing):
+            if spread < MOST_SPREAD_DEG[facing] and nearly_faces(rotation, facing, near_deg=NEAR_DEG):
                 rows.append([photo.name, *photo.boxes[row], *rotation.ravel().round(6), photo.name])
                 with new_file(args.out / photo.name) as part:
                     shutil.copyfile(paths[photo.name], part)
@@ -86,36 +75,17 @@ def main() -> None:
     print(f"{len(rows)} of {heads} heads in {args.out / 'heads.csv'}")
 
 
-def _agreed(
+def _read(
     photo: Photograph, boxes: NDArray[np.float64], networks: list[PoseEstimator]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give the mean rotations (K, 3, 3) and the mean angles to them, degrees, (K,)."""
-    sides = (boxes[:, 2:] - boxes[:, :2]).max(1)[:, None]
-    answers = []
-    for right, down, larger in MOVES:
-        middle = (boxes[:, :2] + boxes[:, 2:]) / 2 + np.array([right, down]) * sides
-        half = (boxes[:, 2:] - boxes[:, :2]) / 2 * (1 + larger)
-        moved = np.concatenate([middle - half, middle + half], axis=1)
-        answers += [[head.rotation for head in network(photo.pixels, boxes=moved)] for network in networks]
-    read = np.array(answers)
-    mean = np.asarray(nearest_rotation(read.mean(0)))
-    cosine = (np.einsum("mkij,kij->mk", read, mean) - 1) / 2
-    return mean, np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean(0)
-
-
-def _fits(rotation: NDArray[np.float64], facing: str) -> bool:
-    """Tell whether a rotation faces where the head was seen to face, or nearly."""
-    turn = float(np.degrees(np.arctan2(rotation[0, 2], rotation[2, 2])))
-    return facing in {_facing(turn + off) for off in (-NEAR_DEG, 0.0, NEAR_DEG)}
-
-
-def _facing(turn: float) -> str:
-    turn = (turn + 180) % 360 - 180
-    if abs(turn) <= BORDERS_DEG[0]:
-        return "front"
-    if abs(turn) > BORDERS_DEG[1]:
-        return "back"
-    return "right" if turn > 0 else "left"
+    return agreed(
+        [
+            [head.rotation for head in network(photo.pixels, boxes=moved_boxes(boxes, view))]
+            for view in VIEWS
+            for network in networks
+        ]
+    )
 
 
 if __name__ == "__main__":
