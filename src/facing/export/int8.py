@@ -1,7 +1,8 @@
 """A model file -> the same network with 8-bit convolutions: half the file and half the time.
 
 Static quantisation by onnxruntime: weights int8 per channel, activations uint8 whose ranges come from
-labelled pictures. Normalisation, the first convolution, the head and all decoding stay float32.
+labelled pictures. The head and all decoding stay float32, and so do normalisation and the first convolution
+where it would gain nothing from bytes (`byte_input`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from facing.crop import crop_heads
 from facing.datasets.sample import LeftOut, sample_pixels
 from facing.errors import BoxError, DataError, MissingExtraError, ModelError
+from facing.export.byte_input import find_byte_input, read_bytes
 from facing.export.card_file import write_model
 from facing.geometry.boxes import overlap
 from facing.geometry.rotation import geodesic_deg
@@ -43,7 +45,7 @@ MIRRORED = "mirror_average"
 BATCH = 8
 LEAST = 8
 """Pictures below which the ranges of activations are chance."""
-QUANTISED = ("Conv", "Add", "Relu", "MaxPool", "Concat", "Resize")
+QUANTISED = ("Conv", "Add", "Relu", "MaxPool", "Concat", "Resize", "Slice", "Split")
 """Operators that run faster on bytes; others between them stay float."""
 FLOAT_PARTS = ("head.", "edges.", "centre.")
 """Layers that state the answer: head of a pose network, decoder of a detector. They stay float."""
@@ -294,6 +296,7 @@ def _quantised(model: onnx.ModelProto, nodes: list[str], *, inputs: Inputs) -> o
             pixels = next(calls, None)
             return None if pixels is None else {INPUT: pixels}
 
+    entry = find_byte_input(model)
     add_pre_process_metadata(model)  # the exporter has simplified it; otherwise a warning says to do so
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "int8.onnx"
@@ -303,15 +306,18 @@ def _quantised(model: onnx.ModelProto, nodes: list[str], *, inputs: Inputs) -> o
             Calls(),
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=list(QUANTISED),
-            nodes_to_quantize=nodes,
+            nodes_to_quantize=nodes if entry is None else [entry.convolution, *nodes],
             per_channel=True,
             reduce_range=True,
             # On x86 uint8 x int8 takes 0.5 of the float's time, int8 x int8 1.1 of it (docs/log.md).
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             calibrate_method=quantization.CalibrationMethod.MinMax,
+            extra_options={} if entry is None else {"TensorQuantOverrides": entry.ranges},
         )
         quantised = onnx.load_model(out)
+    if entry is not None:
+        read_bytes(quantised, entry)
     kept = [
         (entry.key, entry.value) for entry in quantised.metadata_props if not entry.key.startswith("onnx.")
     ]

@@ -133,15 +133,16 @@ def export_pose(
             f"{checkpoint} has other weights than its card's recipe ({changes or 'unchanged'}); train it so"
         ) from error
     if mirror:
-        if set(card.outputs) != {"rotation", "spread"}:
-            raise ModelError(f"{checkpoint} gives {', '.join(card.outputs)}; --mirror averages rotations")
         from facing.models.mirror import MirrorAverage
 
-        network = MirrorAverage(network)
+        try:
+            network = MirrorAverage(network)
+        except ModelError as error:
+            raise ModelError(f"{checkpoint} gives {', '.join(card.outputs)}; {error}") from error
     network.eval()
     model = pose_graph(network, side=recipe.crop.side, outputs=card.outputs)
     if half:
-        store_halves(model, keep=f"network.{TAIL}" if mirror else TAIL)
+        store_halves(model, keep=TAIL)
     crops = _noise(recipe.crop.side) if pictures is None else pictures
     difference = _difference(network, model, crops)
     if any(difference[UNITS[name][0]] > UNITS[name][1] for name in card.outputs):

@@ -21,7 +21,7 @@ WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 DEQUANTIZE = "DequantizeLinear"
 WRAPPER = "network."
 """How the weights of a network begin that reads every picture and its mirror image."""
-MIRRORED = "the graph reads every picture and its mirror image, so its multiply-adds count twice"
+MIRRORED = "the graph reads every picture and its mirror image: multiply-adds count both"
 
 
 def describe_graph(path: Path, card: Card) -> Description:

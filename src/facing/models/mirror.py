@@ -7,31 +7,89 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from facing.models.heads.rotation_6d import rotation_from_6d
-
-# Mirroring a picture turns a rotation M into S M S with S = diag(-1, 1, 1).
-_MIRROR = ((1.0, -1.0, -1.0), (-1.0, 1.0, 1.0), (-1.0, 1.0, 1.0))
+from facing.errors import ModelError
+from facing.models.backbones.compact import Compact
+from facing.models.heads.rotation_6d import RotationHead
+from facing.models.network import PoseNetwork
 
 
 class MirrorAverage(nn.Module):
-    """Wraps a network with outputs `rotation` and `spread`; for export, not for training."""
+    """Wraps a network with a rotation head; for export, not for training.
+
+    The mean is taken of the numbers that the head reads, before they are decoded: as good as the mean of
+    two rotations (docs/log.md) and a third of its operators.
+    """
 
     def __init__(self, network: nn.Module) -> None:
-        """Take a trained network."""
+        """Take a trained network and put it into eval mode.
+
+        Raises:
+            ModelError: its head does not say how its numbers are mirrored.
+        """
         super().__init__()
+        if not isinstance(network, PoseNetwork) or not isinstance(network.head, RotationHead):
+            raise ModelError("--mirror averages rotations")
         self.network = network
-        self.register_buffer("signs", torch.tensor(_MIRROR))
+        self.head = network.head
+        self.stem = BothWays(network.backbone) if isinstance(network.backbone, Compact) else None
+        self.eval()
 
     def forward(self, picture: Tensor) -> dict[str, Tensor]:
         """Read crops, (N, S, S, 3) uint8.
 
         Returns:
-            `rotation` (N, 3, 3) and `spread` (N,), the mean of both readings.
+            `rotation` (N, 3, 3) and `spread` (N,), of the mean of both readings.
         """
-        both = self.network(torch.cat([picture, picture.flip(2)]))
-        seen, mirrored = both["rotation"].unflatten(0, (2, -1)).unbind(0)
-        total = seen + mirrored * self.signs
-        # Gram-Schmidt commutes with mirroring, so the mean of a mirrored picture is the mirrored mean.
-        rotation = rotation_from_6d(total[:, :, :2].transpose(1, 2).flatten(1))
-        return {"rotation": rotation, "spread": both["spread"].unflatten(0, (2, -1)).mean(0)}
+        if self.stem is None or picture.shape[1] % 2:
+            features = self.network.features(torch.cat([picture, picture.flip(2)]))
+        else:
+            seen = self.stem(picture, mean=self.network.mean, scale=self.network.scale)
+            backbone = self.network.backbone
+            assert isinstance(backbone, Compact)
+            features = self.network.neck(backbone.after_stem(seen))
+        numbers = self.head.numbers(features)
+        signs = torch.stack([torch.ones_like(self.head.mirrored), self.head.mirrored])[:, None]
+        return self.head.answer((numbers.reshape(2, -1, numbers.shape[1]) * signs).mean(0))
+
+
+class BothWays(nn.Module):
+    """The stem of a compact backbone over crops and their mirror images, without mirroring a picture.
+
+    A mirror image seen by a convolution is the mirror image of what the mirrored convolution sees. So one
+    convolution gives both, and what is mirrored is its output. Two neighbouring pixels are read as one of six
+    channels, which is how they lie in memory: fewer and longer pieces for 8-bit convolutions to collect.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, backbone: Compact) -> None:
+        """Take the stem's weights, its normalisation folded in."""
+        super().__init__()
+        convolution, normalisation = backbone.stem
+        assert isinstance(convolution, nn.Conv2d)
+        assert isinstance(normalisation, nn.BatchNorm2d)
+        fused = nn.utils.fuse_conv_bn_eval(convolution.eval(), normalisation.eval())
+        assert fused.bias is not None
+        one = fused.weight.detach()
+        channels = len(one)
+        # Columns of the kernel are pairs of pixels 2i - 2 and 2i - 1, 2i and 2i + 1, 2i + 2 and 2i + 3. The
+        # convolution about pixel 2i reads 2i - 1 to 2i + 1, that of the mirror image 2i + 2 down to 2i.
+        columns = torch.zeros(2 * channels, 3, 3, 6)
+        columns[:channels, :, :, 1:4] = one
+        columns[channels:, :, :, 2:5] = one.flip(3)
+        # From (out, colour, row, pixel) to (out, pixel of the pair x colour, row, pair).
+        pairs = columns.reshape(2 * channels, 3, 3, 3, 2).permute(0, 4, 1, 2, 3).flatten(1, 2)
+        self.register_buffer("weight", pairs.contiguous())
+        self.register_buffer("bias", fused.bias.detach().repeat(2))
+
+    def forward(self, picture: Tensor, *, mean: Tensor, scale: Tensor) -> Tensor:
+        """Turn (N, S, S, 3) uint8, S even, into (2 N, C, S / 2, S / 2): crops, then their mirror images."""
+        side = picture.shape[1]
+        x = picture.reshape(-1, side, side // 2, 6).permute(0, 3, 1, 2).float()
+        x = (x - mean.repeat(2, 1, 1)) * scale.repeat(2, 1, 1)
+        both = torch.relu(functional.conv2d(x, self.weight, self.bias, stride=(2, 1), padding=1))
+        seen, mirrored = both.chunk(2, dim=1)
+        return torch.cat([seen, mirrored.flip(3)])

@@ -62,13 +62,18 @@ class PoseNetwork(nn.Module):
         Returns:
             The outputs of the head, float32; in eval mode they are the graph contract's names.
         """
-        x = (picture.permute(0, 3, 1, 2).float() - self.mean) * self.scale
-        features = self.neck(self.backbone(x))
+        features = self.features(picture)
         if torch.compiler.is_compiling():
             return self.head(features)  # type: ignore[no-any-return]
         # Eight bits of bfloat16 are half a degree: the head stays float32 whatever the precision.
         with torch.autocast(features.device.type, enabled=False):
             return self.head(features.float())  # type: ignore[no-any-return]
+
+    def features(self, picture: Tensor) -> Tensor:
+        """Turn crops, as `forward` reads them, into what the head reads, (N, C)."""
+        x = (picture.permute(0, 3, 1, 2).float() - self.mean) * self.scale
+        features: Tensor = self.neck(self.backbone(x))
+        return features
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """Part the weights into stem, backbone (the neck too) and head; each weight is in one of them."""

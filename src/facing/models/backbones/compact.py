@@ -18,6 +18,7 @@ VARIANTS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "nano": ((16, 32, 48, 64, 96), (0, 0, 0, 0)),
     "tiny": ((24, 32, 64, 128, 160), (0, 0, 0, 0)),
     "small": ((24, 32, 64, 128, 192), (0, 0, 0, 1)),
+    "small-deep": ((24, 32, 64, 128, 192), (0, 1, 0, 2)),
     "medium": ((32, 64, 128, 192, 256), (0, 0, 0, 1)),
     "base": ((24, 32, 64, 128, 192), (0, 1, 2, 3)),
 }
@@ -43,7 +44,8 @@ class Compact(nn.Module):
     """Stem and one residual stage per further halving.
 
     Further blocks start as the identity (zero scale of their last normalisation, Goyal et al. 2017), so a
-    network may start from the weights of a shallower one: "base" from those of "small".
+    network may start from the weights of a shallower one: "base" from those of "small". They stay near it:
+    without half of base's further blocks "small-deep" goes on from nearly base's error (docs/log.md).
     """
 
     def __init__(self, channels: tuple[int, ...], *, further: tuple[int, ...]) -> None:
@@ -62,7 +64,10 @@ class Compact(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Turn (N, 3, H, W) into maps at strides 8, 16 and 32."""
-        x = torch.relu(self.stem(x))
+        return self.after_stem(torch.relu(self.stem(x)))
+
+    def after_stem(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Turn what the stem gives, (N, C, H / 2, W / 2), into the maps."""
         maps = []
         for stage, further in zip(self.stages, self.further, strict=True):
             x = further(stage(x))

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from facing.models.contracts import Head
 from facing.models.heads.rotation_6d import (
-    LANDMARKS,
-    SPREAD_LOG_RANGE,
+    MIRROR_SIGNS,
     Rotation6DSettings,
+    RotationHead,
     rotation_6d_loss,
     rotation_from_6d,
 )
@@ -30,31 +30,19 @@ class Rotation9DSettings(Rotation6DSettings):
     """Weights of the terms of the loss, those of `rotation_6d`."""
 
 
-class Rotation9D(nn.Module):
-    """Linear layers from features to rotation, spread and, in training, landmarks."""
+def build_rotation_9d(channels: int, settings: Rotation9DSettings) -> RotationHead:
+    """Build the head, weights random."""
+    return RotationHead(
+        channels,
+        upright=torch.eye(3).flatten(),
+        mirrored=torch.tensor(MIRROR_SIGNS).flatten(),
+        rotation_from=_from_nine,
+        landmarks=settings.landmarks > 0,
+    )
 
-    def __init__(self, channels: int, settings: Rotation9DSettings) -> None:
-        super().__init__()
-        self.rotation = nn.Linear(channels, 9)
-        self.spread = nn.Linear(channels, 1)
-        self.landmarks = nn.Linear(channels, 2 * LANDMARKS) if settings.landmarks > 0 else None
-        nn.init.normal_(self.rotation.weight, std=0.01)
-        nn.init.zeros_(self.spread.weight)
-        with torch.no_grad():
-            self.rotation.bias.copy_(torch.eye(3).flatten())
 
-    def forward(self, features: Tensor) -> dict[str, Tensor]:
-        """Turn (N, channels) into `rotation` (N, 3, 3), `spread` (N,) radians, and `landmarks` in training.
-
-        Landmarks are (N, 68, 2) in crop coordinates: -1 to 1 from edge to edge, x right, y down.
-        """
-        out = {
-            "rotation": rotation_from_9d(self.rotation(features).unflatten(1, (3, 3))),
-            "spread": torch.exp(self.spread(features)[:, 0].clamp(*SPREAD_LOG_RANGE)),
-        }
-        if self.training and self.landmarks is not None:
-            out["landmarks"] = self.landmarks(features).unflatten(1, (LANDMARKS, 2))
-        return out
+def _from_nine(numbers: Tensor) -> Tensor:
+    return rotation_from_9d(numbers.reshape(-1, 3, 3))
 
 
 def rotation_from_9d(matrix: Tensor) -> Tensor:
@@ -109,6 +97,6 @@ HEAD = Head(
     title="rotation nearest to nine numbers, with spread (geodesic loss)",
     settings=Rotation9DSettings,
     outputs=("rotation", "spread"),
-    build=Rotation9D,
+    build=build_rotation_9d,
     loss=rotation_6d_loss,
 )
