@@ -98,13 +98,14 @@ def main() -> None:
     parser.add_argument("--renders", type=Path, help="folder of held-out heads-*.tar")
     parser.add_argument("--empty", type=Path, help="folder of photographs that show nobody")
     parser.add_argument("--model", default="small", help="pose network: a name or a file")
+    parser.add_argument("--tta", action="store_true", help="read every head in four boxes")
     parser.add_argument("--detector", default="heads", help="head detector: a name or a file")
     parser.add_argument(
         "--results", type=Path, default=Path(__file__).parent / "results", help="folder of results"
     )
     args = parser.parse_args()
 
-    estimator = PoseEstimator(args.model, args.detector, threads=1)
+    estimator = PoseEstimator(args.model, args.detector, threads=1, tta=args.tta)
     sets = [(name, args.data / folder) for name, folder in FOLDERS.items()]
     if args.renders:
         sets.append(("shards", args.renders))
@@ -122,7 +123,12 @@ def main() -> None:
                 }
             )
             print(_line(rows[-1]), flush=True)
-    result = facts(threads=1) | {"model": estimator.card.name, "detector": args.detector, "sets": rows}
+    result = facts(threads=1) | {
+        "model": estimator.card.name,
+        "detector": args.detector,
+        "tta": args.tta,
+        "sets": rows,
+    }
     result[STRAIGHT] = told_apart(estimator, args.data / FOLDERS["cmu-faces"])
     heads = [(name, args.data / FOLDERS[name]) for name in TURNED]
     result["turned_deg"] = {
@@ -132,7 +138,7 @@ def main() -> None:
         result["nobody"] = on_nobody(estimator, args.empty)
     for name in (STRAIGHT, "turned_deg", "nobody"):
         print(name, result.get(name))
-    print(save_result(result, suite="accuracy", folder=args.results))
+    print(save_result(result, suite="accuracy-tta" if args.tta else "accuracy", folder=args.results))
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -19,8 +19,8 @@ import numpy as np
 from facing.bench.machine import facts, save_result
 from facing.bench.peers import available_peers, load_peer
 from facing.bench.photographs import read_photographs
-from facing.bench.readings import VIEWS, agreed, moved_boxes, nearly_faces
-from facing.geometry.boxes import quarter_turned
+from facing.bench.readings import VIEWS, agreed, nearly_faces
+from facing.geometry.boxes import moved_boxes, quarter_turned
 from facing.geometry.rotation import geodesic_deg, nearest_rotation, rotation_from_euler
 from facing.runtime.estimator import PoseEstimator
 
@@ -59,7 +59,7 @@ def read_by_peer(
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     found = {one.name: one for one in available_peers(args.peers)}
     peer = load_peer(found[PEER], folder=args.peers)
-    network = PoseEstimator(args.model, None, threads=1)
+    network = PoseEstimator(args.model, None, threads=1, tta=args.tta)
     true, read, upside = [], [], []
     for photo in read_photographs(ANNOTATION, args.pictures, part=args.part):
         sides = (photo.boxes[:, 2:] - photo.boxes[:, :2]).max(1, initial=0)
@@ -108,6 +108,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, required=True, help="folder of the CC0 photographs")
     parser.add_argument("--peers", type=Path, required=True, help="folder of the published networks")
     parser.add_argument("--model", default="small", help="pose network: a name or a file")
+    parser.add_argument("--tta", action="store_true", help="read every head in four boxes")
     parser.add_argument(
         "--part", choices=("measure", "learn", "all"), default="measure", help="of the photographs"
     )
@@ -115,7 +116,14 @@ def main() -> None:
         "--results", type=Path, default=Path(__file__).parent / "results", help="folder of results"
     )
     args = parser.parse_args()
-    result = {**facts(threads=1), "model": args.model, "part": args.part, "peer": PEER, **measure(args)}
+    result = {
+        **facts(threads=1),
+        "model": args.model,
+        "tta": args.tta,
+        "part": args.part,
+        "peer": PEER,
+        **measure(args),
+    }
     for name in (
         "heads",
         "apart_mean",
@@ -127,7 +135,7 @@ def main() -> None:
     ):
         print(f"{name:<24} {result[name]:.2f}")
     print(f"{'turned_90_180_270':<24} {result['turned_90_180_270']}")
-    print(save_result(result, suite="agreement", folder=args.results))
+    print(save_result(result, suite="agreement-tta" if args.tta else "agreement", folder=args.results))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ import numpy as np
 
 from facing.atomic import new_file
 from facing.bench.photographs import read_photographs
-from facing.bench.readings import VIEWS, agreed, moved_boxes, nearly_faces
+from facing.bench.readings import VIEWS, agreed, nearly_faces
+from facing.geometry.boxes import moved_boxes
 from facing.runtime.estimator import PoseEstimator
 from facing.terms import state_terms
 

@@ -130,7 +130,7 @@ def crop_heads(picture: NDArray[np.uint8], boxes: ArrayLike, spec: CropSpec) -> 
     """
     _check_picture(picture)
     height, width = picture.shape[:2]
-    xyxy = _checked(boxes, width=width, height=height)
+    xyxy = checked_boxes(boxes, width=width, height=height)
     pixels = np.zeros((len(xyxy), spec.side, spec.side, 3), dtype=np.uint8)
     crop_from_picture = np.zeros((len(xyxy), 2, 3))
     for index, box in enumerate(xyxy):
@@ -179,7 +179,12 @@ def _check_picture(picture: Any) -> None:
         )
 
 
-def _checked(boxes: ArrayLike, *, width: int, height: int) -> NDArray[np.float64]:
+def checked_boxes(boxes: ArrayLike, *, width: int, height: int) -> NDArray[np.float64]:
+    """Give boxes as (K, 4) float64.
+
+    Raises:
+        BoxError: a box has no area, misses the picture or is not four finite numbers.
+    """
     try:
         xyxy = np.asarray(boxes, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -144,8 +144,11 @@ def test_without_timm_its_extra_is_named(monkeypatch):
         build_backbone("timm", variant="resnet18")
 
 
-def test_a_deeper_compact_network_starts_as_the_shallower_one_it_takes_its_weights_from():
-    small, base = (build_backbone("compact", variant=name).eval() for name in ("small", "base"))
+@pytest.mark.parametrize(
+    ("less", "more"), [("small", "base"), ("small", "small-deep"), ("small-deep", "base")]
+)
+def test_a_deeper_compact_network_starts_as_the_shallower_one_it_takes_its_weights_from(less, more):
+    small, base = (build_backbone("compact", variant=name).eval() for name in (less, more))
     torch.nn.init.normal_(small.further[3][0].second[1].weight)
     missing, unknown = base.load_state_dict(small.state_dict(), strict=False)
     assert missing

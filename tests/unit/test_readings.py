@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from facing.bench.readings import agreed, found_heads, moved_boxes, nearly_faces
+from facing.bench.readings import agreed, found_heads, nearly_faces
+from facing.geometry.boxes import moved_boxes
 from facing.geometry.rotation import rotation_from_euler
 from facing.pose import HeadPose
 

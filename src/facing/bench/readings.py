@@ -27,15 +27,6 @@ VIEWS = (
 )
 
 
-def moved_boxes(boxes: NDArray[np.float64], view: tuple[float, float, float]) -> NDArray[np.float64]:
-    """Move boxes (N, 4) right and down by shares of their longer sides, and make both sides larger."""
-    right, down, larger = view
-    sides = (boxes[:, 2:] - boxes[:, :2]).max(1, keepdims=True)
-    middle = (boxes[:, :2] + boxes[:, 2:]) / 2 + np.array([right, down]) * sides
-    half = (boxes[:, 2:] - boxes[:, :2]) / 2 * (1 + larger)
-    return np.concatenate([middle - half, middle + half], axis=1)
-
-
 def agreed(answers: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give the mean of M rotations (M, ..., 3, 3) and the mean angle between them and it, degrees, (...)."""
     read = np.asarray(answers, dtype=np.float64)

@@ -56,6 +56,7 @@ def evaluate(
     curves: options.Curves = None,
     history: options.History = None,
     out: options.Out = None,
+    tta: options.Tta = False,
     threads: options.Threads = None,
     limit: options.Limit = None,
 ) -> None:
@@ -100,6 +101,7 @@ def evaluate(
         "detector": found_by,
         "detector_model": detector_model,
         "threads": threads,
+        "tta": tta,
         "limit": limit,
         "wanted": wanted,
     }

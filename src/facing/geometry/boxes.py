@@ -128,3 +128,21 @@ def quarter_turned(boxes: NDArray[Any], *, width: float) -> NDArray[Any]:
     """
     x0, y0, x1, y1 = boxes.T
     return np.stack([y0, width - x1, y1, width - x0], axis=1)
+
+
+def moved_boxes(boxes: NDArray[np.float64], view: tuple[float, float, float]) -> NDArray[np.float64]:
+    """Move boxes and change their size, by shares of their longer sides.
+
+    Args:
+        boxes: (N, 4) xyxy.
+        view: right, down and larger; (0.05, 0, -0.1) moves a box of 100 pixels by 5 to the right and takes
+            a tenth off both of its sides.
+
+    Returns:
+        (N, 4).
+    """
+    right, down, larger = view
+    sides = (boxes[:, 2:] - boxes[:, :2]).max(1, keepdims=True)
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2 + np.array([right, down]) * sides
+    half = (boxes[:, 2:] - boxes[:, :2]) / 2 * (1 + larger)
+    return np.concatenate([middle - half, middle + half], axis=1)

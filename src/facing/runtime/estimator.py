@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from facing.crop import crop_heads
+from facing.crop import checked_boxes, crop_heads
 from facing.errors import BoxError, DataError, ModelError
 from facing.geometry.boxes import area
 from facing.geometry.camera import picture_from_ray
@@ -22,6 +22,7 @@ from facing.runtime.detector import load_detector
 from facing.runtime.lying import read_lying
 from facing.runtime.second_opinion import Proposes, weighed
 from facing.runtime.session import Session
+from facing.runtime.tta import boxes_to_read, mean_answer
 from facing.runtime.weights import weights_path
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class PoseEstimator:
         crop: how heads are cut for it, the card's own unless another was given.
         detector: what finds the heads; None where boxes are always given.
         max_error_deg: heads expected to be further off are left out.
+        tta: whether every head is read in four boxes.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class PoseEstimator:
         max_error_deg: float | None = None,
         batch_size: int = 64,
         crop: CropSpec | None = None,
+        tta: bool = False,
     ) -> None:
         """Open the networks.
 
@@ -76,6 +79,8 @@ class PoseEstimator:
             batch_size: crops of one network call at most.
             crop: cuts heads by the rule of a published protocol in place of the card's, at the card's side;
                 the network was not trained for it.
+            tta: test-time augmentation: read every head in four boxes, each moved by 5 %, and answer the
+                mean. Steadier and a little nearer to the truth; the network takes four times as long.
 
         Raises:
             ModelError: a model cannot be used, or it states no error and `max_error_deg` is given.
@@ -98,6 +103,7 @@ class PoseEstimator:
         self.detector: Detector | None = detector
         self.max_error_deg = max_error_deg
         self._batch_size = batch_size
+        self.tta = tta
 
     def __call__(
         self, source: PictureSource, *, boxes: ArrayLike | None = None, focal_px: float | None = None
@@ -160,13 +166,15 @@ class PoseEstimator:
         """Do all that needs the picture itself."""
         picture = load_picture(source)
         found, scores, least = self._found(picture) if boxes is None else (boxes, None, None)
-        crops = crop_heads(picture, found, self.crop).pixels  # which also checks the boxes
-        found = np.asarray(found, dtype=np.float64).reshape(-1, 4)
+        height, width = picture.shape[:2]
+        found = checked_boxes(found, width=width, height=height)
+        read = boxes_to_read(found, picture=picture) if self.tta else found[:, None]
+        pixels = crop_heads(picture, read.reshape(-1, 4), self.crop).pixels
+        crops = pixels.reshape(*read.shape[:2], *pixels.shape[1:])
         if scores is None:
             scores = np.ones(len(found))
         turns = np.broadcast_to(np.eye(3), (len(found), 3, 3))
         if focal_px is not None:
-            height, width = picture.shape[:2]
             middles = (found[:, :2] + found[:, 2:]) / 2
             turns = picture_from_ray(middles, focal_px=focal_px, principal_px=(width / 2, height / 2))
         return _Seen(crops, found, scores, least, turns)
@@ -210,14 +218,23 @@ class PoseEstimator:
         return results
 
     def _read(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """Run the network on crops (N, S, S, 3), as many at once as a batch holds."""
+        """Run the network on crops (K, V, S, S, 3) of heads, as many at once as a batch holds.
+
+        Returns:
+            One answer for each head, the mean of what is said of its V crops.
+        """
+        heads, views = crops.shape[:2]
+        flat = crops.reshape(-1, *crops.shape[2:])
         chunks = [
-            self._session.run(crops[start : start + self._batch_size])
-            for start in range(0, len(crops), self._batch_size)
+            self._session.run(flat[start : start + self._batch_size])
+            for start in range(0, len(flat), self._batch_size)
         ]
-        return {
+        outputs = {
             name: np.concatenate([chunk[name] for chunk in chunks]) for name in self.card.outputs if chunks
         }
+        return mean_answer(
+            {name: values.reshape(heads, views, *values.shape[1:]) for name, values in outputs.items()}
+        )
 
     def _error_deg(self, spread: NDArray[np.float32]) -> NDArray[np.float64]:
         return error_deg_from_spread(spread, calibration=self.card.calibration)
@@ -250,7 +267,7 @@ class PoseEstimator:
 
 
 class _Seen(NamedTuple):
-    """What remains of one picture once its heads are cut out; K heads."""
+    """What remains of one picture once its heads are cut out; K heads, V crops of each."""
 
     crops: NDArray[np.uint8]
     boxes: NDArray[np.float64]

@@ -37,9 +37,9 @@ def read_lying(
     """Read doubtful heads again in quarter turns, and take the turn of which the network is surest.
 
     Args:
-        crops: (N, S, S, 3).
+        crops: (N, ..., S, S, 3), one or more crops of each head.
         outputs: of these crops, with `rotation` (N, 3, 3) and `spread` (N,).
-        read: the network.
+        read: gives the outputs, one of each head, of crops.
         error_deg: expected errors of spreads.
 
     Returns:
@@ -52,7 +52,7 @@ def read_lying(
     found = {name: values.copy() for name, values in outputs.items()}
     least = SURER * errors[rows]
     for quarters in (1, 2, 3):
-        own = read(np.ascontiguousarray(np.rot90(crops[rows], quarters, axes=(1, 2))))
+        own = read(np.ascontiguousarray(np.rot90(crops[rows], quarters, axes=(-3, -2))))
         stated = error_deg(own["spread"])
         surer = stated < least
         # Pictures were turned anticlockwise, which is where roll is negative; this turns back.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import typer
 
@@ -74,6 +74,15 @@ def labelled_sets(
     return sets
 
 
+class Opened(TypedDict):
+    """How a model is opened, whatever the crop."""
+
+    detector: str | None
+    detector_model: Path | None
+    threads: int | None
+    tta: bool
+
+
 def _own(name: str, before: Sequence[LabelledSet]) -> str:
     """Number a name that an earlier set has, so that neither takes the other's place in what is written."""
     return f"{name}-{len(before) + 1}" if any(one.name == name for one in before) else name
@@ -85,6 +94,7 @@ def model_measurer(
     detector: str | None,
     detector_model: Path | None,
     threads: int | None,
+    tta: bool,
     limit: int | None,
     wanted: Wanted,
 ) -> tuple[Callable[[LabelledSet], Measured], Card]:
@@ -95,21 +105,26 @@ def model_measurer(
         detector: finds the heads; None where the labelled boxes are used.
         detector_model: weights of the detector.
         threads: of one network call.
+        tta: read every head in four boxes.
         limit: of pictures.
         wanted: figures beyond the usual ones.
     """
     from facing.evaluation.run import evaluate_set
 
-    first = _open(model, detector=detector, detector_model=detector_model, threads=threads, crop=None)
+    opened: Opened = {
+        "detector": detector,
+        "detector_model": detector_model,
+        "threads": threads,
+        "tta": tta,
+    }
+    first = _open(model, crop=None, **opened)
 
     def measure(one: LabelledSet) -> Measured:
         if detector is not None and one.protocol is not None and one.protocol.crop is not None:
             raise typer.BadParameter(f"{one.name} fixes boxes and crop; leave --boxes detector out")
         estimator = first
         if one.crop is not None:
-            estimator = _open(
-                model, detector=detector, detector_model=detector_model, threads=threads, crop=one.crop
-            )
+            estimator = _open(model, crop=one.crop, **opened)
         boxes: Boxes = "labels" if detector is None else "detector"
         return evaluate_set(
             one.reader,
@@ -159,6 +174,7 @@ def _open(
     detector: str | None,
     detector_model: Path | None,
     threads: int | None,
+    tta: bool,
     crop: CropSpec | None,
 ) -> PoseEstimator | OrientationEstimator:
     from facing.evaluation.orientation import OrientationEstimator
@@ -169,8 +185,10 @@ def _open(
     if detector is not None:
         finder = load_detector(detector, model_file=detector_model, threads=threads)
     try:
-        return PoseEstimator(model, finder, threads=threads, crop=crop)
+        return PoseEstimator(model, finder, threads=threads, crop=crop, tta=tta)
     except ModelError as error:
+        if tta:  # classes are not averaged
+            raise
         try:
             return OrientationEstimator(model, finder, threads=threads, crop=crop)
         except ModelError:
