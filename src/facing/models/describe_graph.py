@@ -21,7 +21,10 @@ WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 DEQUANTIZE = "DequantizeLinear"
 WRAPPER = "network."
 """How the weights of a network begin that reads every picture and its mirror image."""
-MIRRORED = "the graph reads every picture and its mirror image: multiply-adds count both"
+MIRRORED = (
+    "the graph reads every picture and its mirror image: multiply-adds count both, "
+    "half of the first convolution's for zeros"
+)
 
 
 def describe_graph(path: Path, card: Card) -> Description:

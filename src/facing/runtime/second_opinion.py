@@ -19,7 +19,7 @@ CANDIDATE_SHARE = 0.6
 # Fitted by logistic regression on candidates of the photographs that measure; see docs/log.md.
 WEIGHT = 0.67
 """Of the logarithm of the stated error, in units of the score's log-odds."""
-EVEN_DEG = 23.0
+EVEN_DEG = 26.0
 """Stated error that leaves a score as it is."""
 
 
