@@ -277,12 +277,14 @@ def _padded(
     columns, rows = zip(before.tolist(), after.tolist(), strict=True)
     if max(*columns, *rows) <= 0:
         return np.ascontiguousarray(patch)
-    mode: Literal["constant", "edge", "symmetric"] = "constant"
     if border == "edge":
-        mode = "edge"
-    elif border == "mirror":
-        mode = "symmetric"
-    return np.pad(patch, (rows, columns, (0, 0)), mode=mode)
+        return np.pad(patch, (rows, columns, (0, 0)), mode="edge")
+    if border == "mirror":
+        return np.pad(patch, (rows, columns, (0, 0)), mode="symmetric")
+    height, width = patch.shape[:2]
+    padded = np.zeros((height + sum(rows), width + sum(columns), 3), dtype=np.uint8)
+    padded[rows[0] : rows[0] + height, columns[0] : columns[0] + width] = patch
+    return padded
 
 
 def _published(side: int, *, scale: float = 1.0, square: SquareRule = "stretch", **rest: Any) -> CropSpec:

@@ -246,7 +246,7 @@ def _rotation(rotation: ArrayLike) -> NDArray[np.float64]:
     # 1e-3 lets float32 networks and printed matrices through and stops scaled or mirrored ones.
     if (
         matrix.shape != (3, 3)
-        or not np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-3)
+        or not np.abs(matrix @ matrix.T - np.eye(3)).max() <= 1e-3  # also true of NaN
         or np.linalg.det(matrix) < 0
     ):
         raise DataError(f"{matrix.tolist()} is no rotation; use facing.geometry.rotation.nearest_rotation")

@@ -232,6 +232,8 @@ class PoseEstimator:
         outputs = {
             name: np.concatenate([chunk[name] for chunk in chunks]) for name in self.card.outputs if chunks
         }
+        if views == 1:
+            return outputs
         return mean_answer(
             {name: values.reshape(heads, views, *values.shape[1:]) for name, values in outputs.items()}
         )
