@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
@@ -95,13 +98,33 @@ def test_means_are_over_the_boxes_of_a_head():
     np.testing.assert_array_equal(mean_answer({"front": values})["front"], values.mean(1))
 
 
-@pytest.mark.parametrize("command", [["estimate", str(FOLDER / "demo.jpg"), "--format", "csv"]])
-def test_the_command_takes_it(command, capsys):
-    printed = []
+def run(words, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    said = capsys.readouterr()
+    return left.value.code or 0, said.out, said.err
+
+
+def test_estimate_takes_it(capsys):
+    words = ["estimate", str(FOLDER / "demo.jpg"), "--format", "csv"]
+    (_, plain, _), (code, tta, _) = run(words, capsys), run([*words, "--tta"], capsys)
+    assert code == 0
+    assert plain.count("\n") == tta.count("\n") == 4
+    assert plain != tta
+
+
+def test_evaluate_takes_it_and_not_where_it_does_nothing(demo, tmp_path, capsys):
+    head = demo[1](demo[0])[0]
+    shutil.copy(FOLDER / "demo.jpg", tmp_path)
+    row = ",".join(str(value) for value in ("demo.jpg", head.yaw, head.pitch, head.roll, *head.box))
+    (tmp_path / "heads.csv").write_text(f"picture,yaw,pitch,roll,x0,y0,x1,y1\n{row}\n")
+    words = ["evaluate", "--data", f"csv:{tmp_path}", "--json", str(tmp_path / "figures.json")]
+    errors = []
     for more in ([], ["--tta"]):
-        with pytest.raises(SystemExit) as left:
-            main([*command, *more])
-        assert not left.value.code
-        printed.append(capsys.readouterr().out)
-    assert printed[0].count("\n") == printed[1].count("\n")
-    assert printed[0] != printed[1]
+        assert run([*words, *more], capsys)[0] == 0
+        errors.append(json.loads((tmp_path / "figures.json").read_text())["geodesic_mean"])
+    # The labels are what one box gives, so only the mean over four differs from them.
+    assert errors[0] < 0.01 < errors[1] < 5
+    code, _, said = run([*words[:3], "--tta", "--robustness", str(tmp_path / "out")], capsys)
+    assert code == 2
+    assert "--tta does nothing with --robustness" in " ".join(said.replace("│", " ").split())
