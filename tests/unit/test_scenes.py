@@ -280,6 +280,17 @@ def test_smooth_hair_covers_the_head_and_leaves_box_and_far_pixels(seed):
     np.testing.assert_array_equal(np.asarray(again.picture), after)
 
 
+@pytest.mark.parametrize(("azimuth", "bowed"), [(180.0, False), (None, True)])
+def test_people_of_a_scene_hold_themselves_alike(azimuth, bowed):
+    down = np.array([[1.0, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]])  # the face points down the picture
+    heads = [marked_cutout(turn) for turn in (np.eye(3), BEHIND, down)]
+    manner = scenes._Manner(azimuth=azimuth, bowed=bowed)
+    rng = np.random.default_rng(0)
+    drawn = [scenes._chosen(rng, heads, side=20.0, manner=manner).rotation for _ in range(200)]
+    alike = [turn[1, 2] < scenes.BOWED if bowed else turn[2, 2] < 0 for turn in drawn]
+    assert np.mean(alike) > (0.8 if bowed else 0.95)
+
+
 def test_scenes_hold_smooth_hair(folders, monkeypatch):
     backgrounds = load_backgrounds([folders / "behind"])
     pictures = []

@@ -11,6 +11,7 @@ import typer
 
 from facing.cli._shared import data_stream, heard_log, say, shipped_recipes
 from facing.errors import MissingExtraError, RecipeError, UnknownNameError
+from facing.runtime.weights import shipped, weights_path
 
 STOPPED = 130
 
@@ -42,8 +43,12 @@ def train(
         bool, typer.Option("--resume", help="Go on from the last checkpoint of --out.")
     ] = False,
     init: Annotated[
-        Path | None,
-        typer.Option("--init", help="Start from the weights of this file or run; says what did not match."),
+        str | None,
+        typer.Option(
+            "--init",
+            help="Start from the weights of a run, a .safetensors or .onnx file, or of a released network, "
+            "such as small; says what did not match.",
+        ),
     ] = None,
     accelerator: Annotated[
         str,
@@ -90,7 +95,7 @@ def train(
                 data=data_root,
                 out=out,
                 resume=resume,
-                init=init,
+                init=None if init is None else _start_file(init),
                 threads=threads,
                 machines=Machines(devices=devices, nodes=nodes, accelerator=accelerator),
                 tensorboard=tensorboard,
@@ -101,6 +106,12 @@ def train(
         say(f"stopped; the same command with --resume goes on from the last whole epoch in {out}")
         raise typer.Exit(STOPPED) from stop
     print(best, file=data_stream())
+
+
+def _start_file(init: str) -> Path:
+    """Give the run or file of that name, or that of released weights."""
+    known = {name for model in shipped() for name in (model.name, model.path.stem)}
+    return weights_path(init) if init in known and not Path(init).exists() else Path(init)
 
 
 def _recipe_file(recipe: str) -> Path:

@@ -85,6 +85,12 @@ class BothWays(nn.Module):
         self.register_buffer("weight", pairs.contiguous())
         self.register_buffer("bias", fused.bias.detach().repeat(2))
 
+    @staticmethod
+    def one_way(weight: Tensor) -> Tensor:
+        """Turn the weights of both ways, (2 C, 6, 3, 3), into those of the stem, (C, 3, 3, 3)."""
+        rows = weight.reshape(-1, 2, 3, 3, 3).permute(0, 2, 3, 4, 1).flatten(3)
+        return rows[: len(weight) // 2, :, :, 1:4].contiguous()
+
     def forward(self, picture: Tensor, *, mean: Tensor, scale: Tensor) -> Tensor:
         """Turn (N, S, S, 3) uint8, S even, into (2 N, C, S / 2, S / 2): crops, then their mirror images."""
         side = picture.shape[1]

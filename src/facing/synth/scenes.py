@@ -51,6 +51,15 @@ HIDDEN_SHARE = 0.05
 COMMON_SHARE = 0.4
 """Share of scenes whose people face about the same way."""
 COMMON_WITHIN_DEG = 50.0
+BEHIND_SHARE = 0.35
+"""Share of these that are seen from behind, as a class is from its last row."""
+BEHIND_ALONE = 0.12
+"""Share of heads elsewhere that are chosen to be seen from behind; of the others few are."""
+BEHIND_SD_DEG = 30.0
+BOWED_SHARE = 0.3
+"""Share of scenes whose people are seen from above or bow over their desks."""
+BOWED = -0.2
+"""How far up the picture a bowed face points, at most."""
 SMOOTH_HAIR = 0.6
 """Share of heads seen from behind whose hair is painted over with smooth hair."""
 SHARD_SCENES = 500
@@ -69,6 +78,8 @@ class Scene(NamedTuple):
     """(K, 3, 3), head -> camera."""
 
 
+MOST_PLANS = 64
+"""People and desks of a crowd."""
 DESKS_SHARE = 0.4
 """Share of crowds whose rows sit behind desks, walls or seats."""
 Kind = Literal["head", "distractor", "headless", "cover", "desk"]
@@ -83,6 +94,15 @@ class _Plan:
     side: float
     grounded: bool = False
     """The torso goes on to the lower edge of the frame, or until something covers it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How the people of a scene hold themselves, as far as it is one way."""
+
+    azimuth: float | None
+    """That all of them face, degrees."""
+    bowed: bool
 
 
 def compose(
@@ -104,12 +124,14 @@ def compose(
     if rng.random() < 0.06:
         _texture(rng, canvas, heads=heads)
     # Rows of people listen to somebody, walk one way or stand with their backs to the camera.
-    common = float(rng.uniform(-180, 180)) if rng.random() < COMMON_SHARE else None
+    manner = _Manner(
+        azimuth=_common(rng) if rng.random() < COMMON_SHARE else None, bowed=bool(rng.random() < BOWED_SHARE)
+    )
     for plan in _plans(rng, frame=frame[2:], any_heads=bool(heads)):
         if plan.kind == "desk":
             _paste_desk(rng, canvas, plan=plan, backgrounds=backgrounds)
         else:
-            _paste_plan(rng, canvas, plan=plan, heads=heads, common=common)
+            _paste_plan(rng, canvas, plan=plan, heads=heads, manner=manner)
     seen, ignore, rotations = canvas.verdict()
     picture = photograph(rng, canvas.picture)
     if frame != (0, 0, size, size):
@@ -192,6 +214,13 @@ def _scenes(
         yield ShardSample(f"{seed:03d}-{index:07d}", encode(scene.pixels), label)
 
 
+def _common(rng: np.random.Generator) -> float:
+    """Draw the azimuth that people face, degrees."""
+    if rng.random() < BEHIND_SHARE:
+        return float(rng.normal(180, BEHIND_SD_DEG))
+    return float(rng.uniform(-180, 180))
+
+
 def _frame(rng: np.random.Generator, *, size: int) -> tuple[int, int, int, int]:
     """Choose where the picture lies in the square: x, y, width, height; the rest is a border."""
     if rng.random() > 0.15:
@@ -253,9 +282,9 @@ def _place(rng: np.random.Generator, side: float, *, frame: tuple[int, int]) -> 
 def _crowd(rng: np.random.Generator, *, frame: tuple[int, int]) -> list[_Plan]:
     """Seat people in rows, near rows lower and larger."""
     width, height = frame
-    rows = int(rng.integers(2, 6))
-    near = _side(rng, 18, 0.22 * min(frame))
-    far = max(near * rng.uniform(0.35, 0.9), 7.0)
+    rows = int(rng.integers(2, 8))
+    near = _side(rng, 15, 0.22 * min(frame))
+    far = max(near * rng.uniform(0.3, 0.9), 7.0)
     top, bottom = rng.uniform(0.1, 0.45) * height, rng.uniform(0.6, 1.0) * height
     filled = rng.uniform(0.5, 1.0)
     tight = rng.random() < 0.35
@@ -273,7 +302,7 @@ def _crowd(rng: np.random.Generator, *, frame: tuple[int, int]) -> list[_Plan]:
         # Heads of a tight group hide a third of each other.
         step = side * (rng.uniform(0.6, 1.0) if tight else rng.uniform(1.1, 2.2))
         for x in np.arange(rng.uniform(-0.5, 0.5) * step, width + 0.3 * side, step):
-            if rng.random() < filled and len(plans) < 48:
+            if rng.random() < filled and len(plans) < MOST_PLANS:
                 jitter = rng.normal(0, 0.15, size=2) * side
                 grown = side * float(np.exp(rng.normal(0, 0.1))) + 1e-3 * row
                 plans.append(
@@ -338,7 +367,7 @@ def _paste_plan(
     *,
     plan: _Plan,
     heads: Sequence[Cutout],
-    common: float | None,
+    manner: _Manner,
 ) -> None:
     x, y = plan.centre
     if plan.kind in ("distractor", "cover"):
@@ -346,7 +375,7 @@ def _paste_plan(
         piece = _lit(rng, piece, canvas=canvas, centre=plan.centre)
         canvas.paste(piece, at=(round(x - piece.width / 2), round(y - piece.height / 2)))
         return
-    head = _chosen(rng, heads, side=plan.side, common=common)
+    head = _chosen(rng, heads, side=plan.side, manner=manner)
     if can_be_painted(head) and rng.random() < SMOOTH_HAIR:
         head = with_smooth_hair(rng, head)
     scale = plan.side / float((head.box[2:] - head.box[:2]).max())
@@ -384,20 +413,22 @@ def _paste_desk(
     canvas.paste(piece, at=(0, round(plan.centre[1])))
 
 
-def _chosen(
-    rng: np.random.Generator, heads: Sequence[Cutout], *, side: float, common: float | None
-) -> Cutout:
-    """Draw a head, mirrored or not, that faces about the azimuth `common`, degrees, where there is one.
+def _chosen(rng: np.random.Generator, heads: Sequence[Cutout], *, side: float, manner: _Manner) -> Cutout:
+    """Draw a head, mirrored or not, that holds itself as the scene's people do, if one of a dozen does.
 
     For a large place prefer one that was rendered large, to spare it the blur.
     """
     drawn = []
     for _ in range(1 if side < 100 else 3):
-        for _ in range(1 if common is None else 12):
+        azimuth = manner.azimuth
+        if azimuth is None and rng.random() < BEHIND_ALONE:
+            azimuth = float(rng.normal(180, BEHIND_SD_DEG))
+        for _ in range(1 if azimuth is None and not manner.bowed else 12):
             head = heads[int(rng.integers(len(heads)))]
             sign = -1 if rng.random() < 0.5 else 1
-            apart = 0.0 if common is None else sign * float(azimuth_deg(head.rotation)) - common
-            if abs((apart + 180) % 360 - 180) < COMMON_WITHIN_DEG:
+            apart = 0.0 if azimuth is None else sign * float(azimuth_deg(head.rotation)) - azimuth
+            near = abs((apart + 180) % 360 - 180) < COMMON_WITHIN_DEG
+            if near and (head.rotation[1, 2] < BOWED or not manner.bowed):
                 break
         drawn.append((head, sign))
     head, sign = max(drawn, key=lambda one: float((one[0].box[2:] - one[0].box[:2]).max()))
@@ -418,7 +449,7 @@ def _lit(
     level = there.mean() / here.mean()
     gain = np.clip(level ** rng.uniform(0, 0.6), 0.35, 1.7) * (there / here / level) ** rng.uniform(0, 0.3)
     gain = gain * np.exp(rng.normal(0, 0.12)) * np.exp(rng.normal(0, 0.03, size=3))
-    table = [min(255, int(v * g)) for g in gain for v in range(256)]
+    table = np.minimum(np.arange(256) * gain[:, None], 255).astype(int).ravel().tolist()
     return piece.point(table + list(range(256)))
 
 

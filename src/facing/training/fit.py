@@ -63,8 +63,8 @@ def fit(
         data: the folder that the recipe's paths start from.
         out: run folder.
         resume: go on from the last checkpoint of `out`, if there is one.
-        init: checkpoint or run folder whose weights to start from, where names and shapes agree; the report
-            says what did not.
+        init: checkpoint, run folder or model file whose weights to start from, where names and shapes agree;
+            the report says what did not.
         threads: of the network's arithmetic; the recipe's where None. Batches are made beside it.
         machines: processes and machines to train on. The recipe's batch is divided over them.
         tensorboard: write the figures for TensorBoard too.
@@ -178,10 +178,11 @@ def train(
     torch.set_num_threads(threads or recipe.threads)
     torch.manual_seed(recipe.seed)
     network = task.network(recipe)
+    source = task.source(share_of(recipe, ranks=ranks), data)
     if last is None:
         sentences = [task.start(network, recipe)]
         if init is not None:
-            start = start_from(network, init)
+            start = start_from(network, init, batch=lambda: source(rank))
             sentences += [start.text(init), start.repeats(init, recipe=recipe)]
         for sentence in filter(None, sentences):
             if rank == 0:
@@ -205,7 +206,7 @@ def train(
         if rank == 0:
             report(f"resumed at step {last.step} of {optim.steps}")
     batches = Batches(
-        task.source(share_of(recipe, ranks=ranks), data),
+        source,
         first=run.step,
         steps=optim.steps,
         epoch_steps=optim.epoch_steps,

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 from facing.errors import RecipeError
 from facing.training.checkpoint import LAST, Checkpoint, load_checkpoint
 from facing.training.logs import METRICS
+from facing.training.unfold import load_start, take_statistics, unfolded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import torch
     from torch import nn
 
     from facing.training.recipe import Recipe
+    from facing.training.task import Batch
 
 DRAWN_BY = ("seed", "data", "sampling")
 """Parts of a recipe that decide which heads a batch holds; a task may have no `sampling`."""
@@ -147,15 +149,21 @@ class Start:
         )
 
 
-def start_from(network: nn.Module, path: Path) -> Start:
+def start_from(network: nn.Module, path: Path, *, batch: Callable[[], Batch] | None = None) -> Start:
     """Load the weights of a file wherever names and shapes agree.
 
+    Args:
+        network: takes them over.
+        path: checkpoint, run folder or model file.
+        batch: makes a batch of the training, whose statistics normalisation takes when it starts from a model
+            file. Without it the network answers as the file does in eval mode only.
+
     Raises:
-        ModelError: there is no such checkpoint.
+        ModelError: there is no such checkpoint or model.
         RecipeError: nothing agrees.
     """
-    checkpoint = load_checkpoint(path)
-    foreign = checkpoint.weights
+    checkpoint = load_start(path)
+    foreign, folded = unfolded(network, checkpoint.weights)
     own = network.state_dict()
     taken = {
         name: foreign[name] for name in own if name in foreign and foreign[name].shape == own[name].shape
@@ -163,6 +171,9 @@ def start_from(network: nn.Module, path: Path) -> Start:
     if not taken:
         raise RecipeError(f"{path} shares no weights with this recipe's network; choose another --init")
     network.load_state_dict(taken, strict=False)
+    layers = [name for name in folded if f"{name}.bias" in taken]
+    if layers and batch is not None:
+        take_statistics(network, layers, batch()["picture"])
     return Start(
         taken=tuple(taken),
         missing=tuple(name for name in own if name not in foreign),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from facing.datasets.sample import load_reader
 from facing.terms import HOW_TO_STATE, RENDERS, UNKNOWN, is_free, is_unknown, shard_terms, stated_terms
-from facing.training.checkpoint import load_checkpoint
+from facing.training.unfold import load_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ def seen_data(recipe: Recipe, data: Path, *, init: Path | None) -> list[dict[str
     Args:
         recipe: what is trained.
         data: the data root.
-        init: checkpoint that the training starts from; what it saw counts too.
+        init: checkpoint or model file that the training starts from; what it saw counts too.
 
     Returns:
         Rows {"name": ..., "licence": ...}, each once.
@@ -35,7 +35,7 @@ def seen_data(recipe: Recipe, data: Path, *, init: Path | None) -> list[dict[str
     Raises:
         DataError: what is written beside a set cannot be read.
     """
-    rows = [] if init is None else seen_by(load_checkpoint(init), name=init.name)
+    rows = [] if init is None else seen_by(load_start(init), name=init.name)
     start = getattr(getattr(recipe, "model", None), "pretrained", "")
     if start:
         rows = [*rows, {"name": "ImageNet (start of the backbone)", "licence": IMAGENET_TERMS}]

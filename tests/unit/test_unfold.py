@@ -1,0 +1,66 @@
+"""A training may start from an exported file: what the file answers, the network answers."""
+
+import numpy as np
+import pytest
+import torch
+
+from facing.errors import ModelError
+from facing.geometry.rotation import geodesic_deg
+from facing.runtime.session import Session
+from facing.runtime.weights import weights_path
+from facing.training.recipe import recipe_from_dict
+from facing.training.resume import start_from
+from facing.training.task import load_task
+from facing.training.unfold import load_start
+
+
+def _started(path, *, side, count=32):
+    recipe = recipe_from_dict(load_start(path).recipe, where="card")
+    network = load_task(recipe.task).network(recipe)
+    coarse = torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 255
+    smooth = torch.nn.functional.interpolate(coarse, (side, side), mode="bicubic").clamp(0, 255)
+    picture = smooth.permute(0, 2, 3, 1).to(torch.uint8).contiguous()
+    start = start_from(network, path, batch=lambda: {"picture": picture})
+    return network, start, picture
+
+
+@pytest.mark.parametrize("name", ["small", "base"])
+def test_a_pose_network_answers_as_the_8_bit_file_it_started_from(name):
+    session = Session(weights_path(name), kind="pose")
+    network, start, picture = _started(weights_path(name), side=session.card.crop.side)
+    assert start.missing == ("head.landmarks.weight", "head.landmarks.bias")
+    assert not start.reshaped
+    assert not start.left
+    with torch.no_grad():
+        network.eval()
+        both = [network.head.numbers(network.features(crops)) for crops in (picture, picture.flip(2))]
+        own = network.head.answer((both[0] + both[1] * network.head.mirrored) / 2)["rotation"].numpy()
+        network.train()
+        again = network.head.numbers(network.features(picture))
+    # Noise is no head, and the file alone rounds activations; without one of its layers it is 90 degrees.
+    assert np.median(geodesic_deg(own, session.run(picture.numpy())["rotation"])) < 5
+    # In training, normalisation goes by the batch: the one whose statistics it took gives the same again.
+    torch.testing.assert_close(again, both[0], rtol=1e-3, atol=1e-3)
+
+
+def test_a_detector_finds_what_the_file_finds_that_it_started_from():
+    session = Session(weights_path("heads-float"), kind="heads")
+    network, start, picture = _started(weights_path("heads-float"), side=128, count=4)
+    assert (start.missing, start.reshaped) == ((), ())
+    with torch.no_grad():
+        _, scores = network.eval()(picture)
+    np.testing.assert_allclose(scores.numpy(), session.run(picture.numpy())["scores"], atol=0.02)
+
+
+def test_what_the_file_has_seen_counts_as_seen(tmp_path):
+    start = load_start(weights_path("small"))
+    assert start.data == [dict(row) for row in Session(weights_path("small"), kind="pose").card.data]
+    assert len(start.data) > 1
+
+
+def test_files_that_are_none_are_named(tmp_path):
+    with pytest.raises(ModelError, match=r"none\.onnx does not exist"):
+        load_start(tmp_path / "none.onnx")
+    (tmp_path / "text.onnx").write_text("no model")
+    with pytest.raises(ModelError, match=r"text\.onnx is no model"):
+        load_start(tmp_path / "text.onnx")
