@@ -6,6 +6,7 @@ import torch
 
 from facing.errors import ModelError
 from facing.geometry.rotation import geodesic_deg
+from facing.models.necks.weighted import Weighted
 from facing.runtime.session import Session
 from facing.runtime.weights import weights_path
 from facing.training.recipe import recipe_from_dict
@@ -24,7 +25,7 @@ def _started(path, *, side, count=32):
     return network, start, picture
 
 
-@pytest.mark.parametrize("name", ["small", "base"])
+@pytest.mark.parametrize("name", ["small", "base", "nano"])
 def test_a_pose_network_answers_as_the_8_bit_file_it_started_from(name):
     session = Session(weights_path(name), kind="pose")
     network, start, picture = _started(weights_path(name), side=session.card.crop.side)
@@ -64,3 +65,17 @@ def test_files_that_are_none_are_named(tmp_path):
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(ModelError, match=r"text\.onnx is no model"):
         load_start(tmp_path / "text.onnx")
+
+
+@pytest.mark.parametrize("grid", [(3, 3), (7, 7), (3, 5)])
+def test_weights_of_a_map_of_another_grid_are_resized_back(grid):
+    resized = torch.nn.functional.interpolate(
+        torch.rand(1, 5, 4, 4, generator=torch.Generator().manual_seed(1)),
+        grid,
+        mode="bilinear",
+        align_corners=True,
+    )
+    again = torch.nn.functional.interpolate(
+        Weighted.from_grid(resized), grid, mode="bilinear", align_corners=True
+    )
+    torch.testing.assert_close(again, resized)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from facing.errors import MissingExtraError, ModelError
 from facing.models.mirror import BothWays
+from facing.models.necks.weighted import Weighted
 from facing.runtime.card import METADATA_KEY, REMEDY, Card
 from facing.training.checkpoint import Checkpoint, load_checkpoint
 
@@ -30,6 +31,8 @@ WRAPPED = "network."
 FOLDED = ".weight_bias"
 """Behind the name of a convolution: the bias that normalisation left there."""
 STEM = "backbone.stem.0"
+RESIZED = "upsample_bilinear2d"
+"""What the exporter calls weights of the neck that were resized to the grid of the network's side."""
 
 
 def load_start(path: Path) -> Checkpoint:
@@ -87,6 +90,8 @@ def _arrays(model: onnx.ModelProto) -> dict[str, Tensor]:
         # Names without a dot are constants and steps of the graph, scales belong to bytes.
         if "." in name and values.is_floating_point() and not name.endswith("_scale"):
             arrays[name] = values.float()
+        elif name == RESIZED:
+            arrays["neck.weight"] = Weighted.from_grid(values.float())
     if "stem.weight" in arrays:
         # Both ways in one convolution. It counts bytes from 128, not 127.5, which no start needs undone.
         pairs, bias = arrays.pop("stem.weight"), arrays.pop("stem.bias")

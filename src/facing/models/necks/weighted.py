@@ -39,5 +39,19 @@ class Weighted(nn.Module):
             weight = functional.interpolate(weight, grid, mode="bilinear", align_corners=True)
         return (x * weight).mean((2, 3))
 
+    @staticmethod
+    def from_grid(weight: Tensor) -> Tensor:
+        """Turn weights of a map's own grid, (1, C, H, W), into weights (1, C, 4, 4) that resize to them.
+
+        Exported graphs of other sides than 128 hold the former alone.
+        """
+        rows, columns = (
+            functional.interpolate(torch.eye(GRID)[None], size=side, mode="linear", align_corners=True)[0]
+            for side in weight.shape[2:]
+        )
+        # Of interpolation along rows with weights (4, H), its inverse; if there are several, the least.
+        own: Tensor = torch.linalg.pinv(rows.T) @ weight @ torch.linalg.pinv(columns.T).T
+        return own
+
 
 NECK = Neck(build=Weighted)
