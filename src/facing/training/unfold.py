@@ -44,14 +44,16 @@ def load_start(path: Path) -> Checkpoint:
         ModelError: there is none, or it is broken or foreign.
         MissingExtraError: it is a model file, and onnx is not installed.
     """
+    if not path.exists():
+        raise ModelError(
+            f"{path} does not exist; give a run folder, a .safetensors or .onnx file or released weights"
+        )
     if path.suffix != SUFFIX or path.is_dir():
         return load_checkpoint(path)
     try:
         import onnx
     except ImportError as error:
         raise MissingExtraError.of(need="starting from a model file", extra="export") from error
-    if not path.is_file():
-        raise ModelError(f"{path} does not exist; give a run folder, a .safetensors or an .onnx file")
     try:
         model = onnx.load_model(path)
     except Exception as error:  # protobuf's own errors, which onnx does not name
