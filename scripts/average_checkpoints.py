@@ -3,7 +3,8 @@
 Networks that went different ways from one start often lie around a better one (Wortsman et al. 2022).
 
 Run: python scripts/average_checkpoints.py OUT RUN=WEIGHT RUN=WEIGHT ...
-OUT is a run folder with the recipe of the first run.
+OUT is a run folder with the recipe of the first run. Others may be .onnx files too; the mean is then taken of
+what export makes of each, and it is to be exported: to train it, start from that file.
 """
 
 from __future__ import annotations
@@ -15,21 +16,32 @@ from pathlib import Path
 
 import torch
 
-from facing.training.checkpoint import BEST, load_checkpoint, save_checkpoint
+from facing.training.checkpoint import BEST, save_checkpoint
+from facing.training.recipe import recipe_from_dict
 from facing.training.seen import each_once, seen_by
+from facing.training.task import load_task
+from facing.training.unfold import folded, load_start, unfolded
 
 
 def main() -> None:
     """Read, average, write."""
     out, *given = sys.argv[1:]
     runs = [(Path(run), float(weight)) for run, _, weight in (word.rpartition("=") for word in given)]
-    networks = [(load_checkpoint(run), weight) for run, weight in runs]
+    networks = [(load_start(run), weight) for run, weight in runs]
     first, total = networks[0][0], sum(weight for _, weight in networks)
-    means = dict(first.weights)
-    for name, value in first.weights.items():
+    exported = any(run.suffix == ".onnx" for run, _ in runs)
+    recipe = recipe_from_dict(first.recipe, where=str(runs[0][0]))
+    built = load_task(recipe.task).network(recipe)
+    if exported:
+        networks = [(replace(one, weights=folded(built, one.weights)), weight) for one, weight in networks]
+    means = dict(networks[0][0].weights)
+    for name, value in networks[0][0].weights.items():
         if value.is_floating_point():
             parts = torch.stack([network.weights[name].double() * weight for network, weight in networks])
             means[name] = (parts.sum(0) / total).to(value.dtype)
+    if exported:
+        own, _ = unfolded(built, means)
+        means = {name: own[name] for name in built.state_dict()}
     Path(out).mkdir(parents=True, exist_ok=True)
     # The mean has seen what each of them saw.
     seen = [

@@ -12,7 +12,7 @@ from facing.runtime.weights import weights_path
 from facing.training.recipe import recipe_from_dict
 from facing.training.resume import start_from
 from facing.training.task import load_task
-from facing.training.unfold import load_start
+from facing.training.unfold import folded, load_start, unfolded
 
 
 def _started(path, *, side, count=32):
@@ -79,3 +79,15 @@ def test_weights_of_a_map_of_another_grid_are_resized_back(grid):
         Weighted.from_grid(resized), grid, mode="bilinear", align_corners=True
     )
     torch.testing.assert_close(again, resized)
+
+
+def test_what_is_folded_answers_alike_once_it_is_unfolded():
+    network, _, picture = _started(weights_path("nano"), side=96, count=8)
+    own = network.state_dict()
+    again, layers = unfolded(network, folded(network, own))
+    assert len(layers) == 13
+    with torch.no_grad():
+        network.eval()
+        before = network(picture)["rotation"]
+        assert not network.load_state_dict(again).missing_keys
+        torch.testing.assert_close(network(picture)["rotation"], before, rtol=1e-4, atol=1e-4)

@@ -20,7 +20,7 @@ from facing.runtime.card import METADATA_KEY, REMEDY, Card
 from facing.training.checkpoint import Checkpoint, load_checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import onnx
@@ -114,13 +114,11 @@ def unfolded(network: nn.Module, arrays: Mapping[str, Tensor]) -> tuple[dict[str
         layers: none of an ordinary checkpoint.
     """
     own, layers = dict(arrays), []
-    leaves = [(name, module) for name, module in network.named_modules() if not any(module.children())]
-    for (before, convolution), (behind, norm) in itertools.pairwise(leaves):
-        folded = f"{before}{FOLDED}"
-        if folded not in own or not isinstance(norm, nn.BatchNorm2d):
+    for before, behind, norm in _normalised(network):
+        folded_bias = f"{before}{FOLDED}"
+        if folded_bias not in own:
             continue
-        assert isinstance(convolution, nn.Conv2d)
-        bias = own.pop(folded)
+        bias = own.pop(folded_bias)
         own[f"{behind}.bias"] = bias
         own[f"{behind}.weight"] = torch.ones_like(bias)
         own[f"{behind}.running_mean"] = torch.zeros_like(bias)
@@ -128,6 +126,38 @@ def unfolded(network: nn.Module, arrays: Mapping[str, Tensor]) -> tuple[dict[str
         own[f"{behind}.num_batches_tracked"] = torch.tensor(0)
         layers.append(behind)
     return own, layers
+
+
+def folded(network: nn.Module, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Fold normalisation into convolutions, as export does; statistics of batches play no part then.
+
+    Args:
+        network: of the same shape.
+        arrays: of a checkpoint; those of `load_start` stay as they are.
+
+    Returns:
+        Arrays that `unfolded` takes.
+    """
+    own = dict(arrays)
+    for before, behind, norm in _normalised(network):
+        if f"{behind}.weight" not in own:
+            continue
+        weight, bias, mean, variance = (
+            own.pop(f"{behind}.{name}") for name in ("weight", "bias", "running_mean", "running_var")
+        )
+        own.pop(f"{behind}.num_batches_tracked", None)
+        factor = weight / torch.sqrt(variance + norm.eps)
+        own[f"{before}.weight"] = own[f"{before}.weight"] * factor[:, None, None, None]
+        own[f"{before}{FOLDED}"] = bias - mean * factor
+    return own
+
+
+def _normalised(network: nn.Module) -> Iterator[tuple[str, str, nn.BatchNorm2d]]:
+    """Give the name of each convolution, and that of the normalisation behind it, with the layer."""
+    leaves = [(name, module) for name, module in network.named_modules() if not any(module.children())]
+    for (before, convolution), (behind, norm) in itertools.pairwise(leaves):
+        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            yield before, behind, norm
 
 
 @torch.no_grad()
