@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LEAST_INSIDE = 0.2  # of the box must lie in the picture: the crown of a close-up is often cut, a head is not
 SIDE_RATIO = 2.0  # of box to head box: no rule in use, from features to head and shoulders, is further off
 NO_OVERLAP = 0.05
-SURE = 0.53  # score from which heads-4 finds 0.05 further boxes in a photograph (benchmarks/photographs.py)
+SURE = 0.53  # score from which heads-5 finds 0.05 further boxes in a photograph (benchmarks/photographs.py)
 FEW = 10
 TEXTS: dict[str, tuple[Severity, str, str]] = {
     "box-no-area": (
