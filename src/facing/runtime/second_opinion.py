@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 CANDIDATE_SHARE = 0.6
 """Of the detector's threshold, from which on boxes are put to the pose network."""
-# Chosen on the photographs that measure and on pictures of nobody (docs/log.md). Backs of heads have large errors,
-# too: a heavier opinion finds a third of them fewer.
+# Chosen on the photographs that measure and on pictures of nobody (docs/log.md). Backs of heads have large
+# errors, too: with a heavier opinion a third of them would be lost.
 WEIGHT = 0.55
 """Of the logarithm of the stated error, in units of the score's log-odds."""
 EVEN_DEG = 32.0
