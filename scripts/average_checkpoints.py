@@ -29,17 +29,17 @@ def main() -> None:
     runs = [(Path(run), float(weight)) for run, _, weight in (word.rpartition("=") for word in given)]
     networks = [(load_start(run), weight) for run, weight in runs]
     first, total = networks[0][0], sum(weight for _, weight in networks)
-    exported = any(run.suffix == ".onnx" for run, _ in runs)
-    recipe = recipe_from_dict(first.recipe, where=str(runs[0][0]))
-    built = load_task(recipe.task).network(recipe)
-    if exported:
+    built = None
+    if any(run.suffix == ".onnx" for run, _ in runs):
+        recipe = recipe_from_dict(first.recipe, where=str(runs[0][0]))
+        built = load_task(recipe.task).network(recipe)
         networks = [(replace(one, weights=folded(built, one.weights)), weight) for one, weight in networks]
     means = dict(networks[0][0].weights)
     for name, value in networks[0][0].weights.items():
         if value.is_floating_point():
             parts = torch.stack([network.weights[name].double() * weight for network, weight in networks])
             means[name] = (parts.sum(0) / total).to(value.dtype)
-    if exported:
+    if built is not None:
         own, _ = unfolded(built, means)
         means = {name: own[name] for name in built.state_dict()}
     Path(out).mkdir(parents=True, exist_ok=True)

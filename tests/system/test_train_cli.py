@@ -114,10 +114,8 @@ def test_shortcuts_are_recorded_as_overrides(tmp_path):
         (["--accelerator", "gpu:0", "--devices", "2"], "gpu:0 names one GPU and --devices says 2"),
         (["--devices", "3"], "16 cannot be divided over 3 processes"),
         (["--init", "nowhere"], "nowhere does not exist"),
-        (
-            ["--init", "nano"],
-            "-int8.onnx shares no weights with this recipe's network",
-        ),  # released, but no toy
+        # Released weights, found by their name, but of no toy.
+        (["--init", "nano"], "-int8.onnx shares no weights with this recipe's network"),
     ],
 )
 def test_wrong_words_are_answered(capsys, arguments, sentence):

@@ -53,7 +53,7 @@ def test_a_detector_finds_what_the_file_finds_that_it_started_from():
     np.testing.assert_allclose(scores.numpy(), session.run(picture.numpy())["scores"], atol=0.02)
 
 
-def test_what_the_file_has_seen_counts_as_seen(tmp_path):
+def test_what_the_file_has_seen_counts_as_seen():
     start = load_start(weights_path("small"))
     assert start.data == [dict(row) for row in Session(weights_path("small"), kind="pose").card.data]
     assert len(start.data) > 1

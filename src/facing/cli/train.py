@@ -11,7 +11,7 @@ import typer
 
 from facing.cli._shared import data_stream, heard_log, say, shipped_recipes
 from facing.errors import MissingExtraError, RecipeError, UnknownNameError
-from facing.runtime.weights import shipped, weights_path
+from facing.runtime.weights import released_names, weights_path
 
 STOPPED = 130
 
@@ -110,8 +110,8 @@ def train(
 
 def _start_file(init: str) -> Path:
     """Give the run or file of that name, or that of released weights."""
-    known = {name for model in shipped() for name in (model.name, model.path.stem)}
-    return weights_path(init) if init in known and not Path(init).exists() else Path(init)
+    own = Path(init)
+    return own if own.exists() or init not in released_names() else weights_path(init)
 
 
 def _recipe_file(recipe: str) -> Path:

@@ -89,6 +89,11 @@ def shipped(folder: Path = FOLDER, *, home: Path | None = None) -> tuple[Shipped
         raise ModelError(f"{table} is damaged ({error!r}); install facing again") from error
 
 
+def released_names() -> frozenset[str]:
+    """Give what `weights_path` knows released weights by: names, and full names such as "small-1"."""
+    return frozenset(name for model in shipped() for name in (model.name, model.path.stem))
+
+
 def weights_path(
     name_or_file: str | os.PathLike[str], *, folder: Path = FOLDER, home: Path | None = None
 ) -> Path:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from facing.errors import MissingExtraError, ModelError
+from facing.models.describe_graph import WRAPPER
 from facing.models.mirror import BothWays
 from facing.models.necks.weighted import Weighted
 from facing.runtime.card import METADATA_KEY, REMEDY, Card
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     import onnx
 
 SUFFIX = ".onnx"
-WRAPPED = "network."
-"""Before the names of a network that was exported with its mirror image."""
 FOLDED = ".weight_bias"
 """Behind the name of a convolution: the bias that normalisation left there."""
 STEM = "backbone.stem.0"
@@ -88,7 +87,7 @@ def _arrays(model: onnx.ModelProto) -> dict[str, Tensor]:
             scale, zero = stored[f"{of}_scale"], stored[f"{of}_zero_point"]
             shape = (-1,) + (1,) * (values.ndim - 1)
             values = (values.float() - zero.float().reshape(shape)) * scale.reshape(shape)
-        name = name.removeprefix(WRAPPED)
+        name = name.removeprefix(WRAPPER)
         # Names without a dot are constants and steps of the graph, scales belong to bytes.
         if "." in name and values.is_floating_point() and not name.endswith("_scale"):
             arrays[name] = values.float()

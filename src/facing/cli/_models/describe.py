@@ -64,12 +64,12 @@ def describe(
 def _recipe_file(name: str, *, wanted: bool) -> Path | None:
     """Find the recipe that is meant; None where it is a model file or the name of shipped weights."""
     from facing.errors import UnknownNameError
-    from facing.runtime.weights import shipped
+    from facing.runtime.weights import released_names
 
     if Path(name).suffix == ".toml":
         return Path(name)
     known = shipped_recipes()
-    weights = {text for row in shipped() for text in (row.name, row.path.stem)}
+    weights = released_names()
     if name in known and (wanted or name not in weights):
         return known[name]
     if wanted:
