@@ -399,7 +399,7 @@ def test_a_start_with_the_same_seed_and_data_is_told_that_batches_come_again(cha
 def test_another_balance_draws_other_batches(balance, warned):
     first = load_recipe(RECIPES / "small.toml")
     second = load_recipe(RECIPES / "small.toml", overrides=[f"sampling.balance={balance}"])
-    start = Start((), (), (), (), recipe=first.to_dict())
+    start = Start((), (), (), (), (), recipe=first.to_dict())
     assert bool(start.repeats(Path("run"), recipe=second)) == warned
 
 

@@ -6,17 +6,20 @@ import torch
 
 from facing.errors import ModelError
 from facing.geometry.rotation import geodesic_deg
+from facing.models.detection import DetectorSpec, HeadDetector
 from facing.models.necks.weighted import Weighted
 from facing.runtime.session import Session
 from facing.runtime.weights import weights_path
+from facing.training.checkpoint import Checkpoint, save_checkpoint
 from facing.training.recipe import recipe_from_dict
 from facing.training.resume import start_from
 from facing.training.task import load_task
 from facing.training.unfold import folded, load_start, unfolded
+from facing.training.widen import widened
 
 
-def _started(path, *, side, count=32):
-    recipe = recipe_from_dict(load_start(path).recipe, where="card")
+def _started(path, *, side, count=32, model=None):
+    recipe = recipe_from_dict(load_start(path).recipe | ({"model": model} if model else {}), where="card")
     network = load_task(recipe.task).network(recipe)
     coarse = torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 255
     smooth = torch.nn.functional.interpolate(coarse, (side, side), mode="bicubic").clamp(0, 255)
@@ -44,10 +47,14 @@ def test_a_pose_network_answers_as_the_8_bit_file_it_started_from(name):
     torch.testing.assert_close(again, both[0], rtol=1e-3, atol=1e-3)
 
 
-def test_a_detector_finds_what_the_file_finds_that_it_started_from():
+@pytest.mark.parametrize(
+    "model", [None, {"widths": [16, 48, 80, 160], "depths": [2, 2, 3, 1], "neck": [24, 40, 72]}]
+)
+def test_a_detector_finds_what_the_file_finds_that_it_started_from(model):
     session = Session(weights_path("heads-float"), kind="heads")
-    network, start, picture = _started(weights_path("heads-float"), side=128, count=4)
-    assert (start.missing, start.reshaped) == ((), ())
+    network, start, picture = _started(weights_path("heads-float"), side=128, count=4, model=model)
+    assert start.reshaped == ()
+    assert bool(start.missing) == bool(start.widened) == bool(model)
     with torch.no_grad():
         _, scores = network.eval()(picture)
     np.testing.assert_allclose(scores.numpy(), session.run(picture.numpy())["scores"], atol=0.02)
@@ -91,3 +98,22 @@ def test_what_is_folded_answers_alike_once_it_is_unfolded():
         before = network(picture)["rotation"]
         assert not network.load_state_dict(again).missing_keys
         torch.testing.assert_close(network(picture)["rotation"], before, rtol=1e-4, atol=1e-4)
+
+
+def test_a_wider_and_deeper_detector_answers_as_the_checkpoint_it_started_from(tmp_path):
+    narrow, _, picture = _started(weights_path("heads-float"), side=128, count=4)
+    path = tmp_path / "narrow.safetensors"
+    save_checkpoint(path, Checkpoint(narrow.state_dict(), recipe={}, digest="x", step=0))
+    wide = HeadDetector(DetectorSpec(widths=(16, 40, 96, 128), depths=(1, 3, 2, 2), neck=(24, 40, 64)))
+    start = start_from(wide, path)
+    assert all(name.startswith(("stages.1.3.", "stages.3.2.")) for name in start.missing)
+    with torch.no_grad():
+        before, after = narrow.eval().maps(picture), wide.eval().maps(picture)
+    assert before.centre.std() > 0.2  # else nothing is seen, and all networks answer alike
+    torch.testing.assert_close(after, before, rtol=1e-3, atol=1e-3)
+
+
+def test_layers_whose_places_have_a_meaning_are_not_widened():
+    network = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Conv2d(2, 4, 3))
+    arrays = {"0.weight": torch.zeros(3, 4), "1.weight": torch.zeros(3, 2, 1, 1)}
+    assert widened(network, arrays) == {}

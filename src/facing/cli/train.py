@@ -47,7 +47,7 @@ def train(
         typer.Option(
             "--init",
             help="Start from the weights of a run, a .safetensors or .onnx file, or of a released network, "
-            "such as small; says what did not match.",
+            "such as small, also where the recipe is wider or deeper; says what did not match.",
         ),
     ] = None,
     accelerator: Annotated[

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from facing.atomic import new_file
 from facing.errors import ModelError, UnknownNameError
-from facing.runtime.weights import FOLDER, shipped
+from facing.runtime.weights import FOLDER, released, shipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,10 +102,10 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
 
 def _model(name: str, *, folder: Path, into: Path | None) -> ShippedModel:
     models = shipped(folder, home=into)
-    for model in models:
-        if name in (model.name, model.path.stem):
-            return model
-    raise UnknownNameError.among(name, kind="model", known=[model.name for model in models])
+    model = released(name, models)
+    if model is None:
+        raise UnknownNameError.among(name, kind="model", known=[model.name for model in models])
+    return model
 
 
 @contextmanager

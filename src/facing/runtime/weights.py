@@ -8,8 +8,12 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from facing.errors import ModelError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FOLDER = Path(__file__).parents[1] / "weights"
 TABLE = "weights.json"
@@ -94,6 +98,11 @@ def released_names() -> frozenset[str]:
     return frozenset(name for model in shipped() for name in (model.name, model.path.stem))
 
 
+def released(name: str, models: Sequence[ShippedModel]) -> ShippedModel | None:
+    """Find released weights by their name or full name, such as "small-1"; None if there are none."""
+    return next((model for model in models if name in (model.name, model.path.stem)), None)
+
+
 def weights_path(
     name_or_file: str | os.PathLike[str], *, folder: Path = FOLDER, home: Path | None = None
 ) -> Path:
@@ -111,13 +120,13 @@ def weights_path(
     given = os.fspath(name_or_file)
     path = Path(given)
     models = shipped(folder, home=home)
-    for model in models:
-        if given in (model.name, model.path.stem):
-            if model.path.is_file():
-                return model.path
-            if model.fetchable:
-                raise ModelError(f"model {given!r} is not fetched yet; run {model.fetch_command}")
-            raise ModelError(f"{model.path} of model {given!r} is missing; install facing again")
+    model = released(given, models)
+    if model is not None:
+        if model.path.is_file():
+            return model.path
+        if model.fetchable:
+            raise ModelError(f"model {given!r} is not fetched yet; run {model.fetch_command}")
+        raise ModelError(f"{model.path} of model {given!r} is missing; install facing again")
     if path.is_file():
         return path
     if path.is_dir():

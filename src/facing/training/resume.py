@@ -10,6 +10,7 @@ from facing.errors import RecipeError
 from facing.training.checkpoint import LAST, Checkpoint, load_checkpoint
 from facing.training.logs import METRICS
 from facing.training.unfold import load_start, take_statistics, unfolded
+from facing.training.widen import deepened, widened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -108,6 +109,7 @@ class Start:
 
     Attributes:
         taken: in both, of one shape.
+        widened: in both, narrower in the file: its values stand in the first channels.
         missing: of the network, not in the file.
         reshaped: in both, with the shapes here and there.
         left: of the file, not in the network.
@@ -115,6 +117,7 @@ class Start:
     """
 
     taken: tuple[str, ...]
+    widened: tuple[str, ...]
     missing: tuple[str, ...]
     reshaped: tuple[str, ...]
     left: tuple[str, ...]
@@ -122,9 +125,10 @@ class Start:
 
     def text(self, path: Path) -> str:
         """Say it, one line per kind of mismatch."""
-        own = len(self.taken) + len(self.missing) + len(self.reshaped)
+        own = len(self.taken) + len(self.widened) + len(self.missing) + len(self.reshaped)
         lines = [f"started from {path}: {len(self.taken)} of {own} arrays"]
         for title, names in (
+            ("wider than in the file, which fills their first channels", self.widened),
             ("not in the file", self.missing),
             ("of another shape", self.reshaped),
             ("left over in the file", self.left),
@@ -150,10 +154,10 @@ class Start:
 
 
 def start_from(network: nn.Module, path: Path, *, batch: Callable[[], Batch] | None = None) -> Start:
-    """Load the weights of a file wherever names and shapes agree.
+    """Load the weights of a file wherever names agree and shapes do, or are smaller there.
 
     Args:
-        network: takes them over.
+        network: takes them over; where it is wider or deeper, it answers as the smaller one (`widen.py`).
         path: checkpoint, run folder or model file.
         batch: makes a batch of the training, whose statistics normalisation takes when it starts from a model
             file. Without it the network answers as the file does in eval mode only.
@@ -168,19 +172,22 @@ def start_from(network: nn.Module, path: Path, *, batch: Callable[[], Batch] | N
     taken = {
         name: foreign[name] for name in own if name in foreign and foreign[name].shape == own[name].shape
     }
-    if not taken:
+    wider = widened(network, foreign)
+    if not taken and not wider:
         raise RecipeError(f"{path} shares no weights with this recipe's network; choose another --init")
-    network.load_state_dict(taken, strict=False)
-    layers = [name for name in folded if f"{name}.bias" in taken]
+    deepened(network, foreign)
+    network.load_state_dict(taken | wider, strict=False)
+    layers = [name for name in folded if f"{name}.bias" in taken or f"{name}.bias" in wider]
     if layers and batch is not None:
         take_statistics(network, layers, batch()["picture"])
     return Start(
         taken=tuple(taken),
+        widened=tuple(wider),
         missing=tuple(name for name in own if name not in foreign),
         reshaped=tuple(
             f"{name} {tuple(own[name].shape)} here, {tuple(foreign[name].shape)} there"
             for name in own
-            if name in foreign and name not in taken
+            if name in foreign and name not in taken and name not in wider
         ),
         left=tuple(sorted(foreign.keys() - own.keys())),
         recipe=checkpoint.recipe,
