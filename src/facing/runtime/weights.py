@@ -46,6 +46,11 @@ class ShippedModel:
     mb: float | None = None
 
     @property
+    def names(self) -> tuple[str, str]:
+        """What it is found by: its name and its full name, such as "small-1"."""
+        return self.name, self.path.stem
+
+    @property
     def fetch_command(self) -> str:
         """The command line that fetches it; weights without an address need a copy of the file."""
         return f"facing models fetch {self.name}{'' if self.url else ' --from FILE'}"
@@ -94,13 +99,13 @@ def shipped(folder: Path = FOLDER, *, home: Path | None = None) -> tuple[Shipped
 
 
 def released_names() -> frozenset[str]:
-    """Give what `weights_path` knows released weights by: names, and full names such as "small-1"."""
-    return frozenset(name for model in shipped() for name in (model.name, model.path.stem))
+    """Give what `weights_path` knows released weights by: names and full names."""
+    return frozenset(name for model in shipped() for name in model.names)
 
 
 def released(name: str, models: Sequence[ShippedModel]) -> ShippedModel | None:
-    """Find released weights by their name or full name, such as "small-1"; None if there are none."""
-    return next((model for model in models if name in (model.name, model.path.stem)), None)
+    """Find released weights by their name or full name; None if there are none."""
+    return next((model for model in models if name in model.names), None)
 
 
 def weights_path(

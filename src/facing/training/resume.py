@@ -157,7 +157,8 @@ def start_from(network: nn.Module, path: Path, *, batch: Callable[[], Batch] | N
     """Load the weights of a file wherever names agree and shapes do, or are smaller there.
 
     Args:
-        network: takes them over; where it is wider or deeper, it answers as the smaller one (`widen.py`).
+        network: takes them over; convolutions may be wider. A wider or deeper detector answers as the one of
+            the file; the head of a wider pose network starts anew.
         path: checkpoint, run folder or model file.
         batch: makes a batch of the training, whose statistics normalisation takes when it starts from a model
             file. Without it the network answers as the file does in eval mode only.
@@ -176,8 +177,9 @@ def start_from(network: nn.Module, path: Path, *, batch: Callable[[], Batch] | N
     if not taken and not wider:
         raise RecipeError(f"{path} shares no weights with this recipe's network; choose another --init")
     deepened(network, foreign)
-    network.load_state_dict(taken | wider, strict=False)
-    layers = [name for name in folded if f"{name}.bias" in taken or f"{name}.bias" in wider]
+    loaded = taken | wider
+    network.load_state_dict(loaded, strict=False)
+    layers = [name for name in folded if f"{name}.bias" in loaded]
     if layers and batch is not None:
         take_statistics(network, layers, batch()["picture"])
     return Start(
@@ -187,7 +189,7 @@ def start_from(network: nn.Module, path: Path, *, batch: Callable[[], Batch] | N
         reshaped=tuple(
             f"{name} {tuple(own[name].shape)} here, {tuple(foreign[name].shape)} there"
             for name in own
-            if name in foreign and name not in taken and name not in wider
+            if name in foreign and name not in loaded
         ),
         left=tuple(sorted(foreign.keys() - own.keys())),
         recipe=checkpoint.recipe,

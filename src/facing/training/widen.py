@@ -1,4 +1,4 @@
-"""Weights of a network -> start of a wider or deeper one, which answers as the small one does.
+"""Weights of a network -> start of a wider or deeper one; a detector then answers as the small one does.
 
 The first channels of each layer are the narrow network's and read nothing of the further ones. These read
 everything, and the next training lets the others listen to them. Further blocks pass on what they get.
