@@ -15,6 +15,7 @@ from facing.errors import ModelError
 from facing.export.card_file import embed_card
 from facing.export.onnx import export_pose, pose_card
 from facing.models.mirror import MirrorAverage
+from facing.models.windows import WindowAverage, windowed_crop
 from facing.runtime.session import Session
 from facing.training.checkpoint import Checkpoint, save_checkpoint
 from facing.training.recipe import recipe_from_dict
@@ -78,6 +79,42 @@ def test_a_file_that_mirrors_equals_its_network_and_says_so(checkpoint, tmp_path
     with torch.no_grad():
         expected = MirrorAverage(checkpoint[1])(torch.from_numpy(crops))
     np.testing.assert_allclose(got["rotation"][:5], expected["rotation"], atol=5e-3)
+
+
+def test_a_file_with_windows_equals_its_network_and_its_card_says_so(checkpoint, tmp_path):
+    out = tmp_path / "pose.onnx"
+    trained = pose_card(checkpoint[0])
+    card = export_pose(checkpoint[0], out, card=trained, windows=True)
+    assert card.measured["windows"] is True
+    assert card.crop == windowed_crop(trained.crop)
+    crops = np.pad(smooth(5), [(0, 0), (5, 5), (5, 5), (0, 0)], mode="edge")
+    session = Session(out, kind="pose")
+    assert session.card == card
+    with torch.no_grad():
+        expected = WindowAverage(checkpoint[1])(torch.from_numpy(crops))
+    np.testing.assert_allclose(session.run(crops)["rotation"], expected["rotation"], atol=5e-3)
+
+
+@pytest.mark.parametrize("also", [[], ["--check", "face.png"], ["--mirror"]])
+def test_windows_on_the_command_line(checkpoint, tmp_path, monkeypatch, capsys, also):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(smooth(1)[0]).save("face.png")
+    words = [
+        "export",
+        str(checkpoint[0]),
+        "--out",
+        "pose.onnx",
+        "--windows",
+        "--trained-on",
+        "renders=CC0-1.0",
+    ]
+    with pytest.raises(SystemExit) as ended:
+        main([*words, *also])
+    refused = "--mirror" in also
+    assert ended.value.code == (2 if refused else 0)
+    assert ("reads mirror images already" in capsys.readouterr().err) == refused
+    if not refused:
+        assert Session("pose.onnx", kind="pose").card.crop.side == SIDE + 10
 
 
 def test_card_tells_where_the_file_comes_from(exported, checkpoint):

@@ -15,7 +15,7 @@ from facing.errors import MissingExtraError
 DETECTOR = frozenset(
     {"threshold", "near_threshold", "close_long_side", "close_threshold", "rise", "long_side"}
 )
-POSE = frozenset({"check", "changes", "mirror", "full"})
+POSE = frozenset({"check", "changes", "mirror", "windows", "full"})
 """Options that count for one kind of network alone, as parameters of `export`."""
 
 
@@ -76,6 +76,13 @@ def export(
         bool,
         typer.Option("--mirror", help="A pose network also reads the mirror image: better, twice the time."),
     ] = False,
+    windows: Annotated[
+        bool,
+        typer.Option(
+            "--windows",
+            help="A pose network reads four windows of every crop: steadier, four times the time.",
+        ),
+    ] = False,
     full: Annotated[
         bool, typer.Option("--full", help="Keep all weights of a pose network in float32: twice the file.")
     ] = False,
@@ -108,6 +115,7 @@ def export(
     try:
         from facing.export.detection import DetectorRelease, export_detector
         from facing.export.onnx import export_pose, pose_card
+        from facing.models.windows import windowed_crop
         from facing.training.checkpoint import load_checkpoint
     except ImportError as error:
         raise MissingExtraError.of(need="exporting a network", extra="export") from error
@@ -139,10 +147,21 @@ def export(
         else:
             refuse_given(context, DETECTOR, because=f"{checkpoint} is no detector")
             told: dict[str, Any] = {"data": rows, "measured": own, "notes": notes}
+            if mirror and windows:
+                raise typer.BadParameter("--windows reads mirror images already; leave --mirror out")
             card = pose_card(checkpoint, name=name, changes=changes or (), **told)
             assert card.crop is not None
-            crops = whole_crops(check, spec=card.crop) if check else None
-            card = export_pose(checkpoint, target, card=card, pictures=crops, half=not full, mirror=mirror)
+            spec = windowed_crop(card.crop) if windows else card.crop
+            crops = whole_crops(check, spec=spec) if check else None
+            card = export_pose(
+                checkpoint,
+                target,
+                card=card,
+                pictures=crops,
+                half=not full,
+                mirror=mirror,
+                windows=windows,
+            )
             say(agreement(card.measured["export"]))
             if "spread" in card.outputs:
                 say("errors are the network's own estimate until facing calibrate has measured them")

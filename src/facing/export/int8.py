@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     Answers = list[dict[str, NDArray[np.float32]]]
 
 SUFFIX = "-int8"
-MIRRORED = "mirror_average"
+READINGS = ("mirror_average", "windows")
+"""What a card measures under these names is how the graph reads a picture."""
 BATCH = 8
 LEAST = 8
 """Pictures below which the ranges of activations are chance."""
@@ -163,7 +164,7 @@ def quantise(
             **differences(before, open_model(unmeasured), inputs=inputs),
         }
     # What the graph does to its input stays where readers of a card look for it.
-    stays = {name: value for name, value in before.card.measured.items() if name == MIRRORED}
+    stays = {name: value for name, value in before.card.measured.items() if name in READINGS}
     card = dataclasses.replace(
         card, measured={**(measured or {}), **stays, "float": before.card.measured, "int8": figures}
     )

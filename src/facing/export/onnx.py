@@ -101,6 +101,7 @@ def export_pose(
     pictures: NDArray[np.uint8] | None = None,
     half: bool = True,
     mirror: bool = False,
+    windows: bool = False,
 ) -> Card:
     """Write a pose network as ONNX: uint8 crops in, rotation and spread out, any number at once.
 
@@ -108,19 +109,24 @@ def export_pose(
         checkpoint: a `.safetensors` file or run folder of `facing train`.
         out: the .onnx file, written whole or not at all.
         card: what to say about it; `pose_card` makes one. The network is built as its recipe says.
-        pictures: crops (K, S, S, 3) uint8 on which the file must agree with the network; smooth noise where
-            None.
+        pictures: crops (K, S, S, 3) uint8 on which the file must agree with the network, cut by
+            `facing.models.windows.windowed_crop` for windows; smooth noise where None.
         mirror: let the graph read every crop and its mirror image and answer with the mean: half a degree
             better, twice the time.
+        windows: let the graph read four windows of every crop, two of them mirrored: as good, and steadier
+            when the box moves, four times the time. Crops grow by what windows lie apart.
         half: keep the weights of the backbone as float16; they are computed with as float32 all the same.
 
     Returns:
         The card that lies in the file: with "export" in `measured`, the largest difference of both.
 
     Raises:
-        ModelError: the checkpoint cannot be used, or the file does not compute what the network does.
+        ModelError: the checkpoint cannot be used, or not in this way, or the file does not compute what the
+            network does.
         MissingExtraError: onnx is not installed.
     """
+    crop = card.crop
+    assert crop is not None
     found = load_checkpoint(checkpoint)
     recipe = _pose_recipe(card.recipe, where=checkpoint)
     network = load_task(recipe.task).network(recipe)
@@ -132,26 +138,23 @@ def export_pose(
         raise ModelError(
             f"{checkpoint} has other weights than its card's recipe ({changes or 'unchanged'}); train it so"
         ) from error
-    if mirror:
-        from facing.models.mirror import MirrorAverage
-
+    if mirror or windows:
         try:
-            network = MirrorAverage(network)
+            network, crop = _averaged(network, windows=windows, crop=crop)
         except ModelError as error:
             raise ModelError(f"{checkpoint} gives {', '.join(card.outputs)}; {error}") from error
     network.eval()
-    model = pose_graph(network, side=recipe.crop.side, outputs=card.outputs)
+    model = pose_graph(network, side=crop.side, outputs=card.outputs)
     if half:
         store_halves(model, keep=TAIL)
-    crops = _noise(recipe.crop.side) if pictures is None else pictures
+    crops = _noise(crop.side) if pictures is None else pictures
     difference = _difference(network, model, crops)
     if any(difference[UNITS[name][0]] > UNITS[name][1] for name in card.outputs):
         raise ModelError(
             f"{out} would differ from its network by {difference}; export with half=False (--full)"
         )
-    card = dataclasses.replace(
-        card, measured={**card.measured, "export": difference, "mirror_average": mirror}
-    )
+    read = {"mirror_average": mirror} | ({"windows": True} if windows else {})
+    card = dataclasses.replace(card, crop=crop, measured={**card.measured, "export": difference, **read})
     write_model(model, card, out)
     return card
 
@@ -210,6 +213,14 @@ def store_halves(model: onnx.ModelProto, *, keep: str) -> None:
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+
+
+def _averaged(network: nn.Module, *, windows: bool, crop: CropSpec) -> tuple[nn.Module, CropSpec]:
+    """Wrap a network such that it answers with the mean of several readings of the crop that is returned."""
+    from facing.models.mirror import MirrorAverage
+    from facing.models.windows import WindowAverage, windowed_crop
+
+    return (WindowAverage(network), windowed_crop(crop)) if windows else (MirrorAverage(network), crop)
 
 
 def _pose_recipe(settings: dict[str, Any], *, where: Path) -> Any:

@@ -25,6 +25,10 @@ MIRRORED = (
     "the graph reads every picture and its mirror image: multiply-adds count both, "
     "half of the first convolution's for zeros"
 )
+WINDOWED = (
+    "the graph reads four windows of every picture, two of them mirrored: multiply-adds count all, "
+    "half of the first convolution's for zeros"
+)
 
 
 def describe_graph(path: Path, card: Card) -> Description:
@@ -84,8 +88,14 @@ def describe_graph(path: Path, card: Card) -> Description:
         multiply_adds=sum(layer.multiply_adds for layer in layers),
         size=size,
         layers=tuple(layers),
-        note=MIRRORED if card.measured.get("mirror_average") else "",
+        note=_note(card),
     )
+
+
+def _note(card: Card) -> str:
+    if card.measured.get("windows"):
+        return WINDOWED
+    return MIRRORED if card.measured.get("mirror_average") else ""
 
 
 def _size(card: Card) -> tuple[int, int]:

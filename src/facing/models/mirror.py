@@ -45,7 +45,8 @@ class MirrorAverage(nn.Module):
         if self.stem is None or picture.shape[1] % 2:
             features = self.network.features(torch.cat([picture, picture.flip(2)]))
         else:
-            seen = self.stem(picture, mean=self.network.mean, scale=self.network.scale)
+            seen, mirrored = self.stem(picture, mean=self.network.mean, scale=self.network.scale)
+            seen = torch.cat([seen, mirrored.flip(3)])
             backbone = self.network.backbone
             assert isinstance(backbone, Compact)
             features = self.network.neck(backbone.after_stem(seen))
@@ -91,11 +92,14 @@ class BothWays(nn.Module):
         rows = weight.reshape(-1, 2, 3, 3, 3).permute(0, 2, 3, 4, 1).flatten(3)
         return rows[: len(weight) // 2, :, :, 1:4].contiguous()
 
-    def forward(self, picture: Tensor, *, mean: Tensor, scale: Tensor) -> Tensor:
-        """Turn (N, S, S, 3) uint8, S even, into (2 N, C, S / 2, S / 2): crops, then their mirror images."""
+    def forward(self, picture: Tensor, *, mean: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn (N, S, S, 3) uint8, S even, into two maps (N, C, S / 2, S / 2).
+
+        The first is the stem's; the second that of the mirror image, still to be flipped.
+        """
         side = picture.shape[1]
         x = picture.reshape(-1, side, side // 2, 6).permute(0, 3, 1, 2).float()
         x = (x - mean.repeat(2, 1, 1)) * scale.repeat(2, 1, 1)
         both = torch.relu(functional.conv2d(x, self.weight, self.bias, stride=(2, 1), padding=1))
         seen, mirrored = both.chunk(2, dim=1)
-        return torch.cat([seen, mirrored.flip(3)])
+        return seen, mirrored

@@ -13,12 +13,15 @@ from torch import Tensor, nn
 
 from facing.models.contracts import PLAIN, Backbone
 
-# Channels of the stem and the stages, each of which halves the picture; further blocks of each stage.
+# Channels of the stem and the stages, each of which halves the picture; further blocks of each stage, and of
+# a stage that is no block but one convolution, SINGLE.
+SINGLE = -1
 VARIANTS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "nano": ((16, 32, 48, 64, 96), (0, 0, 0, 0)),
     "tiny": ((24, 32, 64, 128, 160), (0, 0, 0, 0)),
     "small": ((24, 32, 64, 128, 192), (0, 0, 0, 1)),
     "small-deep": ((24, 32, 64, 128, 192), (0, 1, 0, 2)),
+    "small-light": ((24, 32, 64, 128, 192), (SINGLE, 0, 0, 0)),
     "medium": ((32, 64, 128, 192, 256), (0, 0, 0, 1)),
     "base": ((24, 32, 64, 128, 192), (0, 1, 2, 3)),
 }
@@ -40,6 +43,18 @@ class Block(nn.Module):
         return torch.relu(inner + self.shortcut(x))
 
 
+class Single(nn.Module):
+    """One 3 x 3 convolution that halves the picture, the first of a `Block` alone."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.first = _convolution(inputs, outputs, size=3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Turn (N, inputs, H, W) into (N, outputs, H / 2, W / 2)."""
+        return torch.relu(self.first(x))
+
+
 class Compact(nn.Module):
     """Stem and one residual stage per further halving.
 
@@ -55,7 +70,8 @@ class Compact(nn.Module):
         self.normalisation = PLAIN
         self.stem = _convolution(3, channels[0], size=3, stride=2)
         self.stages = nn.ModuleList(
-            Block(before, after, stride=2) for before, after in itertools.pairwise(channels)
+            Single(before, after) if count == SINGLE else Block(before, after, stride=2)
+            for (before, after), count in zip(itertools.pairwise(channels), further, strict=True)
         )
         self.further = nn.ModuleList(
             nn.Sequential(*(_unchanging(width) for _ in range(count)))
