@@ -14,6 +14,8 @@ from facing.cli import main
 from facing.errors import ModelError
 from facing.export.card_file import embed_card
 from facing.export.onnx import export_pose, pose_card
+from facing.models.describe import describe_network
+from facing.models.describe_graph import describe_graph
 from facing.models.mirror import MirrorAverage
 from facing.models.windows import WindowAverage, windowed_crop
 from facing.runtime.session import Session
@@ -93,6 +95,18 @@ def test_a_file_with_windows_equals_its_network_and_its_card_says_so(checkpoint,
     with torch.no_grad():
         expected = WindowAverage(checkpoint[1])(torch.from_numpy(crops))
     np.testing.assert_allclose(session.run(crops)["rotation"], expected["rotation"], atol=5e-3)
+
+
+def test_a_file_with_windows_is_counted_in_all_of_them(checkpoint, tmp_path):
+    out = tmp_path / "pose.onnx"
+    card = export_pose(checkpoint[0], out, card=pose_card(checkpoint[0]), windows=True)
+    graph = describe_graph(out, card)
+    assert "four windows" in graph.note
+    stem, *others = (layer.multiply_adds for layer in graph.layers)
+    whole, window = (describe_network(checkpoint[1], size=(side, side)) for side in (SIDE + 10, SIDE))
+    # Both ways, the first convolution reads three pairs of pixels where three pixels count.
+    assert stem == 4 * whole.layers[0].multiply_adds
+    assert sum(others) == 4 * (window.multiply_adds - window.layers[0].multiply_adds)
 
 
 @pytest.mark.parametrize("also", [[], ["--check", "face.png"], ["--mirror"]])

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from facing.errors import ModelError
+from facing.export.onnx import export_pose, pose_card
 from facing.geometry.rotation import geodesic_deg
 from facing.models.detection import DetectorSpec, HeadDetector
 from facing.models.necks.weighted import Weighted
+from facing.models.windows import WindowAverage
 from facing.runtime.session import Session
 from facing.runtime.weights import weights_path
 from facing.training.checkpoint import Checkpoint, save_checkpoint
@@ -45,6 +47,20 @@ def test_a_pose_network_answers_as_the_8_bit_file_it_started_from(name):
     assert np.median(geodesic_deg(own, session.run(picture.numpy())["rotation"])) < 5
     # In training, normalisation goes by the batch: the one whose statistics it took gives the same again.
     torch.testing.assert_close(again, both[0], rtol=1e-3, atol=1e-3)
+
+
+def test_a_pose_network_answers_as_the_file_with_windows_it_started_from(tmp_path):
+    network, _, _ = _started(weights_path("nano"), side=96)
+    checkpoint, out = tmp_path / "nano.safetensors", tmp_path / "windows.onnx"
+    recipe = load_start(weights_path("nano")).recipe
+    save_checkpoint(checkpoint, Checkpoint(network.state_dict(), recipe=recipe, digest="x", step=0))
+    export_pose(checkpoint, out, card=pose_card(checkpoint), windows=True)
+    again, start, picture = _started(out, side=106)
+    assert start.missing == ("head.landmarks.weight", "head.landmarks.bias")
+    assert not start.left
+    with torch.no_grad():
+        own = WindowAverage(again)(picture)["rotation"].numpy()
+    assert geodesic_deg(own, Session(out, kind="pose").run(picture.numpy())["rotation"]).max() < 0.5
 
 
 @pytest.mark.parametrize(
