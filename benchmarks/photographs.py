@@ -56,21 +56,21 @@ def countable(photo: Photograph, boxes: NDArray[np.floating]) -> NDArray[np.bool
 
 
 def detect_with(
-    detector: str, *, model: str | None, threshold: float | None, long_side: int | None, tta: bool
+    detector: str, *, model: str | None, threshold: float | None, long_side: int | None
 ) -> Callable[[NDArray[np.uint8]], Detections]:
     """Give what finds heads: the detector alone, or with the pose network's second opinion."""
-    heads = HeadDetector(detector, threshold=threshold, long_side=long_side, tta=tta, threads=1)
+    heads = HeadDetector(detector, threshold=threshold, long_side=long_side, threads=1)
     if model is None:
         return heads.detect
-    estimator = PoseEstimator(model, heads, threads=1, tta=tta)
+    estimator = PoseEstimator(model, heads, threads=1)
     return lambda pixels: found_heads(estimator(pixels))
 
 
 def measure_detector(
-    photos: list[Photograph], *, detector: str, model: str | None, long_side: int | None, tta: bool
+    photos: list[Photograph], *, detector: str, model: str | None, long_side: int | None
 ) -> dict[str, Any]:
     sweep, default = (
-        detect_with(detector, model=model, threshold=threshold, long_side=long_side, tta=tta)
+        detect_with(detector, model=model, threshold=threshold, long_side=long_side)
         for threshold in (FLOOR, None)
     )
     detected, strong, off, found = [], [], [], []
@@ -117,8 +117,8 @@ def measure_detector(
     }
 
 
-def measure_facing(photos: list[Photograph], *, model: str, tta: bool) -> dict[str, Any]:
-    estimator = PoseEstimator(model, None, threads=1, tta=tta)
+def measure_facing(photos: list[Photograph], *, model: str) -> dict[str, Any]:
+    estimator = PoseEstimator(model, None, threads=1)
     said: list[str] = []
     true: list[str] = []
     side: list[float] = []
@@ -148,16 +148,12 @@ def main() -> None:
         default="measure",
         help="of the photographs; networks from heads-4 and small-5 on learn from the part learn",
     )
-    parser.add_argument(
-        "--tta", action="store_true", help="read heads in four boxes, and see mirror images in closer looks"
-    )
     parser.add_argument("--long-side", type=int, help="of the detector's pictures, pixels")
     parser.add_argument(
         "--results", type=Path, default=Path(__file__).parent / "results", help="folder of results"
     )
     args = parser.parse_args()
     photos = load_photographs(args.pictures, part=args.part)
-    how: dict[str, Any] = {"detector": args.detector, "long_side": args.long_side, "tta": args.tta}
     result = {
         **facts(threads=1),
         "model": args.model,
@@ -165,15 +161,16 @@ def main() -> None:
         "part": args.part,
         "photographs": len(photos),
         "heads": sum(len(photo.boxes) for photo in photos),
-        "tta": args.tta,
-        "detection": measure_detector(photos, model=None, **how),
-        "detection_with_opinion": measure_detector(photos, model=args.model, **how),
-        "facing": measure_facing(photos, model=args.model, tta=args.tta),
+        "detection": measure_detector(photos, detector=args.detector, model=None, long_side=args.long_side),
+        "detection_with_opinion": measure_detector(
+            photos, detector=args.detector, model=args.model, long_side=args.long_side
+        ),
+        "facing": measure_facing(photos, model=args.model),
     }
     for part in ("detection", "detection_with_opinion", "facing"):
         for name, value in result[part].items():
             print(f"{part:<22} {name:<24} {_text(value)}")
-    print(save_result(result, suite="photographs-tta" if args.tta else "photographs", folder=args.results))
+    print(save_result(result, suite="photographs", folder=args.results))
 
 
 def _text(value: Any) -> str:

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from facing.errors import BoxError, ModelError, UnknownNameError
 from facing.geometry.boxes import overlap
@@ -14,7 +13,6 @@ from facing.registry import load
 from facing.runtime.detections import fit_picture
 from facing.runtime.detector import HeadDetector, WholeImage, YuNetDetector, load_detector, read_boxes
 from facing.runtime.estimator import PoseEstimator
-from facing.runtime.weights import weights_path
 from facing.runtime.yunet import head_from_face
 from tiny_models import write_heads, write_pose
 
@@ -106,28 +104,6 @@ def test_a_closer_look_counts_only_where_something_is_sure(tmp_path, monkeypatch
     monkeypatch.setattr("facing.runtime.detector.SURE", 0.91)
     assert len(HeadDetector(path).detect(picture).boxes) == 0
     assert len(HeadDetector(path, threshold=0.8).detect(picture).boxes) == 1  # who asks for less gets it
-
-
-def crowd(*, mirrored):
-    """Eight heads of the demo picture, too small for a first look, on grey; sides fit every stride."""
-    with Image.open(weights_path("small").with_name("demo.jpg")) as picture:
-        head = picture.convert("RGB").resize((80, 60), Image.Resampling.BOX)
-    canvas = Image.new("RGB", (640, 480), (110, 120, 125))
-    for number in range(8):
-        canvas.paste(head, (20 + 150 * (number % 4), 90 + 200 * (number // 4)))
-    pixels = np.asarray(canvas)
-    return np.ascontiguousarray(pixels[:, ::-1]) if mirrored else pixels
-
-
-def test_with_tta_closer_looks_see_the_mirror_image_too():
-    def answers(detector):
-        found = [detector.detect(crowd(mirrored=way)).scores for way in (False, True)]
-        assert all(len(scores) for scores in found)
-        return found
-
-    np.testing.assert_allclose(*answers(load_detector("heads", tta=True, threads=1)), atol=1e-4)
-    here, there = answers(load_detector("heads", threads=1))
-    assert len(here) != len(there)  # so the test can fail
 
 
 def test_a_scale_that_is_given_is_looked_at_once(tmp_path):

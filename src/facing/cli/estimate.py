@@ -89,8 +89,7 @@ def estimate(
         bool,
         typer.Option(
             "--tta",
-            help="Test-time augmentation: read every head in four boxes moved by 5 %, seek small heads in "
-            "the mirror image too. Steadier, and slower.",
+            help="Test-time augmentation: read every head in four boxes moved by 5 %. Steadier, and slower.",
         ),
     ] = False,
     threads: Annotated[
@@ -126,7 +125,6 @@ def estimate(
             model_file=detector_model,
             threshold=threshold,
             long_side=detector_size,
-            tta=tta,
             threads=threads,
         )
     estimator = PoseEstimator(model, finder, threads=threads, tta=tta)

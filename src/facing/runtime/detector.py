@@ -9,7 +9,6 @@ import numpy as np
 from facing.errors import ModelError, UnknownNameError
 from facing.runtime.detections import Detections, Detector, best_first, fit_picture, meets
 from facing.runtime.given_boxes import read_boxes
-from facing.runtime.mean_look import mean_look, mirrored_boxes
 from facing.runtime.second_opinion import CANDIDATE_SHARE, Candidates
 from facing.runtime.session import Session
 from facing.runtime.weights import shipped, weights_path
@@ -66,7 +65,6 @@ class HeadDetector:
         long_side: to which pictures are scaled, pixels; small pictures are enlarged to it as well, since the
             network was trained on heads of that scale.
         looks_again: at other scales, where the first look is sure of nothing or small heads show.
-        tta: whether closer looks are also taken at the mirror image.
     """
 
     def __init__(
@@ -75,7 +73,6 @@ class HeadDetector:
         *,
         threshold: float | None = None,
         long_side: int | None = None,
-        tta: bool = False,
         threads: int | None = None,
         providers: Sequence[str] | None = None,
     ) -> None:
@@ -86,8 +83,6 @@ class HeadDetector:
             threshold: None takes the card's.
             long_side: look once, at this scale, in the same time for every picture; larger finds smaller
                 heads and takes longer. None takes the card's, with further looks where they are worth it.
-            tta: test-time augmentation: where small heads show, look at the mirror image as well. That finds
-                more of them and fewer that are none, in twice the time of these looks.
             threads: of one call.
             providers: of onnxruntime, best first.
 
@@ -105,7 +100,6 @@ class HeadDetector:
         )
         self.long_side = detection.long_side if long_side is None else long_side
         self.looks_again = long_side is None
-        self.tta = tta
         self._sure = SURE if threshold is None else self.threshold
         check_settings(threshold=self.threshold, long_side=self.long_side)
 
@@ -155,18 +149,11 @@ class HeadDetector:
             if long_side > close:
                 continue
             boxes, scores = self._look(picture, long_side=long_side)
-            if self.tta:
-                boxes, scores = mean_look((boxes, scores), self._mirrored(picture, long_side=long_side))
             sides = _longer_sides(boxes)
             fits = (sides * per_pixel >= low) & (sides * per_pixel < high) & (sides >= LEAST_PX)
             fits &= scores >= share * self._close_threshold
             found.append(_those(boxes, scores, fits, least=self._close_threshold))
         return found
-
-    def _mirrored(self, picture: NDArray[np.uint8], *, long_side: int) -> Look:
-        """Look at the mirror image; boxes are those of the picture."""
-        boxes, scores = self._look(np.ascontiguousarray(picture[:, ::-1]), long_side=long_side)
-        return mirrored_boxes(boxes, width=picture.shape[1]), scores
 
     def _look(self, picture: NDArray[np.uint8], *, long_side: int) -> Look:
         """Run the network at one scale: boxes (K, 4) in pixels of the picture and scores (K,)."""
@@ -204,7 +191,6 @@ def load_detector(
     model_file: str | os.PathLike[str] | None = None,
     threshold: float | None = None,
     long_side: int | None = None,
-    tta: bool = False,
     threads: int | None = None,
     providers: Sequence[str] | None = None,
 ) -> Detector:
@@ -215,7 +201,6 @@ def load_detector(
         model_file: the weights of "yunet", which do not ship, or other weights for "heads".
         threshold: least score, 0 to 1.
         long_side: to which pictures are scaled, pixels; our detectors then look once.
-        tta: ours look for small heads in the mirror image as well; the others have no such looks.
         threads: of one call.
         providers: of onnxruntime, best first.
 
@@ -241,7 +226,6 @@ def load_detector(
             name if model_file is None else model_file,
             threshold=threshold,
             long_side=long_side,
-            tta=tta,
             threads=threads,
             providers=providers,
         )

@@ -80,8 +80,7 @@ class PoseEstimator:
             crop: cuts heads by the rule of a published protocol in place of the card's, at the card's side;
                 the network was not trained for it.
             tta: test-time augmentation: read every head in four boxes, each moved by 5 %, and answer the
-                mean. Steadier and a little nearer to the truth; the network takes four times as long. A
-                detector that is opened here looks for small heads in the mirror image as well.
+                mean. Steadier and a little nearer to the truth; the network takes four times as long.
 
         Raises:
             ModelError: a model cannot be used, or it states no error and `max_error_deg` is given.
@@ -100,7 +99,7 @@ class PoseEstimator:
         assert self.card.crop is not None  # the card of a pose network has one
         self.crop = self.card.crop if crop is None else replace(crop, side=self.card.crop.side)
         if isinstance(detector, str | os.PathLike):
-            detector = load_detector(detector, tta=tta, threads=threads, providers=providers)
+            detector = load_detector(detector, threads=threads, providers=providers)
         self.detector: Detector | None = detector
         self.max_error_deg = max_error_deg
         self._batch_size = batch_size

@@ -126,12 +126,7 @@ Threads: TypeAlias = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads of one network call.")
 ]
 Tta: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--tta",
-        help="Test-time augmentation: read every head in four boxes moved by 5 %, seek small heads in the "
-        "mirror image too.",
-    ),
+    bool, typer.Option("--tta", help="Test-time augmentation: read every head in four boxes moved by 5 %.")
 ]
 Limit: TypeAlias = Annotated[
     int | None, typer.Option("--limit", min=1, help="Look at this many pictures of each set only.")

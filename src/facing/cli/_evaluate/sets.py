@@ -183,7 +183,7 @@ def _open(
 
     finder = None
     if detector is not None:
-        finder = load_detector(detector, model_file=detector_model, tta=tta, threads=threads)
+        finder = load_detector(detector, model_file=detector_model, threads=threads)
     try:
         return PoseEstimator(model, finder, threads=threads, crop=crop, tta=tta)
     except ModelError as error:
