@@ -7,30 +7,14 @@ import pytest
 import torch
 
 from facing.errors import ModelError
-from facing.models.contracts import load_head
 from facing.models.mirror import MirrorAverage
-from facing.models.network import PoseNetwork
-from facing.models.settings import ModelSettings
+from plain_pose import settled_network
 
 S = np.diag([-1.0, 1.0, 1.0])
 
 
 def network(backbone, variant, head):
-    torch.manual_seed(0)
-    alone = PoseNetwork(
-        ModelSettings(backbone=backbone, variant=variant), load_head(head).settings(name=head)
-    ).train()
-    with torch.no_grad():
-        for _ in range(3):  # statistics of normalisations that are not 0 and 1
-            alone(crops(8))
-        for layer in alone.modules():
-            if isinstance(layer, torch.nn.BatchNorm2d):
-                layer.weight.uniform_(0.5, 1.5)
-                layer.bias.normal_(std=0.2)
-        if hasattr(alone.head, "rotation"):
-            alone.head.rotation.weight.normal_(std=0.5)
-            alone.head.spread.weight.normal_(std=0.05)
-    return alone.eval()
+    return settled_network(backbone, variant, head, crops=crops(8))
 
 
 # The compact backbone's stem is read both ways at once, every other network twice.

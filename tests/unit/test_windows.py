@@ -8,27 +8,15 @@ import torch
 
 from facing.crop import CropSpec, crop_heads
 from facing.errors import ModelError
-from facing.models.contracts import load_head
-from facing.models.network import PoseNetwork
-from facing.models.settings import ModelSettings
 from facing.models.windows import FURTHER, WINDOWS, WindowAverage, windowed_crop
+from plain_pose import settled_network
 
 S = np.diag([-1.0, 1.0, 1.0])
 SIDE = 64
 
 
 def network(backbone="compact", variant="nano", head="rotation_6d"):
-    torch.manual_seed(0)
-    alone = PoseNetwork(
-        ModelSettings(backbone=backbone, variant=variant), load_head(head).settings(name=head)
-    ).train()
-    with torch.no_grad():
-        for _ in range(3):  # statistics of normalisations that are not 0 and 1
-            alone(crops(8))
-        if hasattr(alone.head, "rotation"):
-            alone.head.rotation.weight.normal_(std=0.5)
-            alone.head.spread.weight.normal_(std=0.05)
-    return alone.eval()
+    return settled_network(backbone, variant, head, crops=crops(8))
 
 
 def crops(count=3):

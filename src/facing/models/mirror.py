@@ -50,9 +50,7 @@ class MirrorAverage(nn.Module):
             backbone = self.network.backbone
             assert isinstance(backbone, Compact)
             features = self.network.neck(backbone.after_stem(seen))
-        numbers = self.head.numbers(features)
-        signs = torch.stack([torch.ones_like(self.head.mirrored), self.head.mirrored])[:, None]
-        return self.head.answer((numbers.reshape(2, -1, numbers.shape[1]) * signs).mean(0))
+        return self.head.mean_answer(features, mirrored=(False, True))
 
 
 class BothWays(nn.Module):

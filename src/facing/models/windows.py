@@ -44,8 +44,6 @@ class WindowAverage(nn.Module):
     The mean is taken of the numbers that the head reads, before they are decoded once.
     """
 
-    signs: Tensor
-
     def __init__(self, network: nn.Module) -> None:
         """Take a trained network and put it into eval mode.
 
@@ -63,9 +61,6 @@ class WindowAverage(nn.Module):
         self.network = network
         self.head = network.head
         self.stem = BothWays(network.backbone)
-        straight = torch.ones_like(self.head.mirrored)
-        signs = [self.head.mirrored if mirrored else straight for mirrored, _, _ in WINDOWS]
-        self.register_buffer("signs", torch.stack(signs)[:, None], persistent=False)
         self.eval()
 
     def forward(self, picture: Tensor) -> dict[str, Tensor]:
@@ -85,5 +80,4 @@ class WindowAverage(nn.Module):
             ]
             windows.append(seen.flip(3) if mirrored else seen)
         features = self.network.neck(backbone.after_stem(torch.cat(windows)))
-        numbers = self.head.numbers(features)
-        return self.head.answer((numbers.reshape(len(WINDOWS), -1, numbers.shape[1]) * self.signs).mean(0))
+        return self.head.mean_answer(features, mirrored=[mirrored for mirrored, _, _ in WINDOWS])

@@ -18,7 +18,7 @@ from facing.models.contracts import Head
 from facing.models.settings import HeadSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 LANDMARKS = 68
 # Spread is the expected angle of error: below half a degree no label is that good, above pi none exists.
@@ -83,6 +83,21 @@ class RotationHead(nn.Module):
             "rotation": self.rotation_from(numbers[:, :-1]),
             "spread": torch.exp(numbers[:, -1].clamp(*SPREAD_LOG_RANGE)),
         }
+
+    def mean_answer(self, features: Tensor, *, mirrored: Sequence[bool]) -> dict[str, Tensor]:
+        """Answer with the mean of several readings of each head, taken before it is decoded once.
+
+        Args:
+            features: (R N, channels), all heads of the first reading, then all of the second.
+            mirrored: of each of the R readings, whether it is of the mirror image.
+
+        Returns:
+            What `answer` gives of N heads.
+        """
+        numbers = self.numbers(features)
+        straight = torch.ones_like(self.mirrored)
+        signs = torch.stack([self.mirrored if other else straight for other in mirrored])[:, None]
+        return self.answer((numbers.reshape(len(mirrored), -1, numbers.shape[1]) * signs).mean(0))
 
     def forward(self, features: Tensor) -> dict[str, Tensor]:
         """Turn (N, channels) into `rotation` (N, 3, 3), `spread` (N,) radians, and `landmarks` in training.
