@@ -55,7 +55,7 @@ def test_a_pose_network_answers_as_the_file_with_windows_it_started_from(tmp_pat
     recipe = load_start(weights_path("nano")).recipe
     save_checkpoint(checkpoint, Checkpoint(network.state_dict(), recipe=recipe, digest="x", step=0))
     export_pose(checkpoint, out, card=pose_card(checkpoint), windows=True)
-    again, start, picture = _started(out, side=106)
+    again, start, picture = _started(out, side=108)
     assert start.missing == ("head.landmarks.weight", "head.landmarks.bias")
     assert not start.left
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Averaging over four windows of a crop: each is what the network reads of that part of it, two mirrored."""
+"""Averaging over windows of a crop: each is what the network reads of that part of it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import torch
 
 from facing.crop import CropSpec, crop_heads
 from facing.errors import ModelError
-from facing.models.windows import FURTHER, WINDOWS, WindowAverage, windowed_crop
+from facing.models.windows import FURTHER, WINDOWS, PairedStem, WindowAverage, windowed_crop
 from plain_pose import settled_network
 
-S = np.diag([-1.0, 1.0, 1.0])
 SIDE = 64
 
 
@@ -26,18 +25,18 @@ def crops(count=3):
     return smooth.permute(0, 2, 3, 1).to(torch.uint8).contiguous()
 
 
-def test_it_answers_the_mean_of_what_the_network_reads_in_the_four_corners():
+def test_it_answers_the_mean_of_what_the_network_reads_in_the_windows():
     alone = network()
     whole = crops()
-    # At inner edges windows see the crop go on, where a crop of its own has padding: grey.
-    edges = [FURTHER - 1, SIDE]
-    whole[:, edges], whole[:, :, edges] = 128, 128
+    # Left and above, windows see the crop go on, where a crop of its own has padding: grey.
+    first = [(2 * right + 1, 2 * down + 1) for right, down in WINDOWS]
+    for right, down in first:
+        whole[:, down - 1], whole[:, :, right - 1] = 128, 128
     numbers = []
     with torch.no_grad():
-        for mirrored, right, down in WINDOWS:
-            part = whole[:, down * FURTHER :, right * FURTHER :][:, :SIDE, :SIDE]
-            read = alone.head.numbers(alone.features(part.flip(2) if mirrored else part))
-            numbers.append(read * alone.head.mirrored if mirrored else read)
+        for right, down in first:
+            part = whole[:, down : down + SIDE, right : right + SIDE]
+            numbers.append(alone.head.numbers(alone.features(part)))
         wanted = alone.head.answer(torch.stack(numbers).mean(0))
         got = WindowAverage(alone)(whole)
         one = alone.head.answer(numbers[0])
@@ -46,24 +45,31 @@ def test_it_answers_the_mean_of_what_the_network_reads_in_the_four_corners():
     assert (one["rotation"] - wanted["rotation"]).abs().max() > 0.3
 
 
-def test_a_mirrored_crop_gives_the_mirrored_pose():
-    average = WindowAverage(network())
-    with torch.no_grad():
-        here, there = (average(picture)["rotation"].numpy() for picture in (crops(), crops().flip(2)))
-    assert S @ here @ S == pytest.approx(there, abs=1e-4)
+def test_windows_lie_about_the_middle_of_the_crop():
+    middles = 2 * np.array(WINDOWS) + 1 + SIDE / 2
+    assert np.abs(middles.mean(0) - (SIDE + FURTHER) / 2).max() < 0.5
+    assert (middles + SIDE / 2 < SIDE + FURTHER).all()
 
 
-def test_the_crop_has_as_many_pixels_per_head_and_ten_more():
+def test_weights_of_pairs_are_those_of_the_stem():
+    backbone = network().backbone
+    weight, _ = backbone.folded_stem()
+    assert torch.equal(PairedStem.unpaired(PairedStem(backbone).weight), weight)
+
+
+def test_the_crop_has_as_many_pixels_per_head_and_twelve_more():
     trained = CropSpec(side=128, scale=1.12)
     larger = windowed_crop(trained)
-    assert larger.side == 138
+    assert larger.side == 140
     picture = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
     box = [[100.0, 60.0, 150.0, 120.0]]
-    inner = crop_heads(picture, box, larger).pixels[0, 5:-5, 5:-5].astype(int)
+    inner = crop_heads(picture, box, larger).pixels[0, 6:-6, 6:-6].astype(int)
     assert np.abs(inner - crop_heads(picture, box, trained).pixels[0]).max() <= 1
 
 
 def test_what_cannot_be_averaged_is_refused():
+    with pytest.raises(ModelError, match=r"even side, not 97 pixels; use --mirror"):
+        windowed_crop(CropSpec(side=97, scale=1.12))
     with pytest.raises(ModelError, match="averages rotations"):
         WindowAverage(network(head="vector"))
     with pytest.raises(ModelError, match=r"compact backbones, not shufflenet_v2; use --mirror"):

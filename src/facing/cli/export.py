@@ -80,7 +80,7 @@ def export(
         bool,
         typer.Option(
             "--windows",
-            help="A pose network reads four windows of every crop: steadier, four times the time.",
+            help="A pose network reads three windows of every crop: steadier, three times the time.",
         ),
     ] = False,
     full: Annotated[
@@ -148,7 +148,9 @@ def export(
             refuse_given(context, DETECTOR, because=f"{checkpoint} is no detector")
             told: dict[str, Any] = {"data": rows, "measured": own, "notes": notes}
             if mirror and windows:
-                raise typer.BadParameter("--windows reads mirror images already; leave --mirror out")
+                raise typer.BadParameter(
+                    "--mirror and --windows both average several readings; leave one out"
+                )
             card = pose_card(checkpoint, name=name, changes=changes or (), **told)
             assert card.crop is not None
             spec = windowed_crop(card.crop) if windows else card.crop

@@ -113,8 +113,8 @@ def export_pose(
             `facing.models.windows.windowed_crop` for windows; smooth noise where None.
         mirror: let the graph read every crop and its mirror image and answer with the mean: half a degree
             better, twice the time.
-        windows: let the graph read four windows of every crop, two of them mirrored: as good, and steadier
-            when the box moves, four times the time. Crops grow by what windows lie apart.
+        windows: let the graph read three windows of every crop: as good, and steadier when the box moves,
+            three times the time. Crops grow by what windows lie apart.
         half: keep the weights of the backbone as float16; they are computed with as float32 all the same.
 
     Returns:

@@ -26,8 +26,8 @@ MIRRORED = (
     "half of the first convolution's for zeros"
 )
 WINDOWED = (
-    "the graph reads four windows of every picture, two of them mirrored: multiply-adds count all, "
-    "half of the first convolution's for zeros"
+    "the graph reads three windows of every picture: multiply-adds count all, "
+    "a quarter of the first convolution's for zeros"
 )
 
 

@@ -63,16 +63,13 @@ class BothWays(nn.Module):
 
     weight: Tensor
     bias: Tensor
+    PAIRS = 3
+    """Width of the kernel."""
 
     def __init__(self, backbone: Compact) -> None:
-        """Take the stem's weights, its normalisation folded in."""
+        """Take the stem's weights."""
         super().__init__()
-        convolution, normalisation = backbone.stem
-        assert isinstance(convolution, nn.Conv2d)
-        assert isinstance(normalisation, nn.BatchNorm2d)
-        fused = nn.utils.fuse_conv_bn_eval(convolution.eval(), normalisation.eval())
-        assert fused.bias is not None
-        one = fused.weight.detach()
+        one, bias = backbone.folded_stem()
         channels = len(one)
         # Columns of the kernel are pairs of pixels 2i - 2 and 2i - 1, 2i and 2i + 1, 2i + 2 and 2i + 3. The
         # convolution about pixel 2i reads 2i - 1 to 2i + 1, that of the mirror image 2i + 2 down to 2i.
@@ -82,7 +79,7 @@ class BothWays(nn.Module):
         # From (out, colour, row, pixel) to (out, pixel of the pair x colour, row, pair).
         pairs = columns.reshape(2 * channels, 3, 3, 3, 2).permute(0, 4, 1, 2, 3).flatten(1, 2)
         self.register_buffer("weight", pairs.contiguous())
-        self.register_buffer("bias", fused.bias.detach().repeat(2))
+        self.register_buffer("bias", bias.repeat(2))
 
     @staticmethod
     def one_way(weight: Tensor) -> Tensor:

@@ -1,39 +1,42 @@
-"""A pose network that reads four windows of every crop, two of them mirrored, and answers with the mean.
+"""A pose network that reads three windows of every crop and answers with the mean.
 
 What a network answers depends on which pixels its strides hit: that noise is most of what an answer turns by
-when the box moves (docs/log.md). Windows that lie ten pixels apart are hit at other places by every stride
-behind the first one, and share what comes before it.
+when the box moves (docs/log.md). Windows that lie a few pixels apart, no power of two, are hit at other
+places by every stride behind the first one, and share what comes before it.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from facing.crop import CropSpec
 from facing.errors import ModelError
 from facing.models.backbones.compact import Compact
 from facing.models.heads.rotation_6d import RotationHead
-from facing.models.mirror import BothWays
 from facing.models.network import PoseNetwork
 
-# How far windows lie apart in pixels of the stem's output, two of the crop each. Odd, so that later strides
-# hit other places; of 2 to 16 pixels of the crop, 10 turn the answer least (docs/log.md).
-APART = 5
 STEM_STRIDE = 2
-FURTHER = APART * STEM_STRIDE
-"""Pixels that a crop with four windows is larger than one of them."""
-# Mirrored or not, right, down: the four corners, one diagonal as it is, the other mirrored. So a mirrored
-# crop is read in the same four windows and gives the mirrored pose.
-WINDOWS = ((False, 0, 0), (False, 1, 1), (True, 1, 0), (True, 0, 1))
+# How far each window lies right and down in pixels of the stem's output, two of the crop each: two corners
+# and the middle between them. Of 1 to 8 pixels of the stem's output, 5 turn the answer least (docs/log.md).
+WINDOWS = ((0, 0), (2, 3), (5, 5))
+APART = max(max(window) for window in WINDOWS)
+FURTHER = STEM_STRIDE * (APART + 1)
+"""Pixels that a crop with windows is larger than one of them, one at every edge for the first convolution."""
 
 
 def windowed_crop(spec: CropSpec) -> CropSpec:
-    """Give the crop that holds four windows of a network: as many pixels per head, further at every edge.
+    """Give the crop that holds all windows of a network: as many pixels per head, further at every edge.
 
     Args:
         spec: the crop that the network was trained on.
+
+    Raises:
+        ModelError: its side is odd.
     """
+    if spec.side % STEM_STRIDE:
+        raise ModelError(f"--windows needs crops of an even side, not {spec.side} pixels; use --mirror")
     side = spec.side + FURTHER
     return CropSpec(side=side, scale=spec.scale * side / spec.side)
 
@@ -48,8 +51,7 @@ class WindowAverage(nn.Module):
         """Take a trained network and put it into eval mode.
 
         Raises:
-            ModelError: its head does not say how its numbers are mirrored, or its backbone has no stem that
-                reads both ways.
+            ModelError: its head does not give numbers of rotations, or its backbone has no stem.
         """
         super().__init__()
         if not isinstance(network, PoseNetwork) or not isinstance(network.head, RotationHead):
@@ -60,24 +62,57 @@ class WindowAverage(nn.Module):
             )
         self.network = network
         self.head = network.head
-        self.stem = BothWays(network.backbone)
+        self.stem = PairedStem(network.backbone)
         self.eval()
 
     def forward(self, picture: Tensor) -> dict[str, Tensor]:
         """Read crops, (N, S, S, 3) uint8, S even and `FURTHER` more than the side of a window.
 
         Returns:
-            `rotation` (N, 3, 3) and `spread` (N,), of the mean of four readings.
+            `rotation` (N, 3, 3) and `spread` (N,), of the mean of all readings.
         """
         backbone = self.network.backbone
         assert isinstance(backbone, Compact)
-        ways = self.stem(picture, mean=self.network.mean, scale=self.network.scale)
-        side = picture.shape[1] // STEM_STRIDE - APART
-        windows = []
-        for mirrored, right, down in WINDOWS:
-            seen = ways[int(mirrored)][
-                :, :, down * APART : down * APART + side, right * APART : right * APART + side
-            ]
-            windows.append(seen.flip(3) if mirrored else seen)
+        seen = self.stem(picture, mean=self.network.mean, scale=self.network.scale)
+        side = (picture.shape[1] - FURTHER) // STEM_STRIDE
+        windows = [seen[:, :, down : down + side, right : right + side] for right, down in WINDOWS]
         features = self.network.neck(backbone.after_stem(torch.cat(windows)))
-        return self.head.mean_answer(features, mirrored=[mirrored for mirrored, _, _ in WINDOWS])
+        return self.head.mean_answer(features, mirrored=(False,) * len(WINDOWS))
+
+
+class PairedStem(nn.Module):
+    """The stem of a compact backbone over crops, none of it over padding.
+
+    Two neighbouring pixels are read as one of six channels, which is how they lie in memory: fewer and longer
+    pieces for 8-bit convolutions to collect.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, backbone: Compact) -> None:
+        """Take the stem's weights."""
+        super().__init__()
+        one, bias = backbone.folded_stem()
+        # Columns of the kernel are pixels 2i to 2i + 3, the last of which counts nothing.
+        columns = functional.pad(one, (0, 1))
+        # From (out, colour, row, pixel) to (out, pixel of the pair x colour, row, pair).
+        pairs = columns.reshape(-1, 3, 3, 2, 2).permute(0, 4, 1, 2, 3).flatten(1, 2)
+        self.register_buffer("weight", pairs.contiguous())
+        self.register_buffer("bias", bias)
+
+    @staticmethod
+    def unpaired(weight: Tensor) -> Tensor:
+        """Turn the weights that read pairs, (C, 6, 3, 2), into those of the stem, (C, 3, 3, 3)."""
+        columns = weight.reshape(-1, 2, 3, 3, 2).permute(0, 2, 3, 4, 1).flatten(3)
+        return columns[..., :3].contiguous()
+
+    def forward(self, picture: Tensor, *, mean: Tensor, scale: Tensor) -> Tensor:
+        """Turn (N, S, S, 3) uint8, S even, into (N, C, S / 2 - 1, S / 2 - 1).
+
+        The first place is what the stem, which pads, sees at the second pixel right and down.
+        """
+        side = picture.shape[1]
+        x = picture.reshape(-1, side, side // 2, 6).permute(0, 3, 1, 2).float()
+        x = (x - mean.repeat(2, 1, 1)) * scale.repeat(2, 1, 1)
+        return torch.relu(functional.conv2d(x, self.weight, self.bias, stride=(STEM_STRIDE, 1)))

@@ -17,6 +17,7 @@ from facing.errors import MissingExtraError, ModelError
 from facing.models.describe_graph import WRAPPER
 from facing.models.mirror import BothWays
 from facing.models.necks.weighted import Weighted
+from facing.models.windows import PairedStem
 from facing.runtime.card import METADATA_KEY, REMEDY, Card
 from facing.training.checkpoint import Checkpoint, load_checkpoint
 
@@ -94,10 +95,12 @@ def _arrays(model: onnx.ModelProto) -> dict[str, Tensor]:
         elif name == RESIZED:
             arrays["neck.weight"] = Weighted.from_grid(values.float())
     if "stem.weight" in arrays:
-        # Both ways in one convolution. It counts bytes from 128, not 127.5, which no start needs undone.
+        # Pairs of pixels, three of both ways or two. They count bytes from 128, not 127.5, which no start
+        # needs undone.
         pairs, bias = arrays.pop("stem.weight"), arrays.pop("stem.bias")
-        arrays[f"{STEM}.weight"] = BothWays.one_way(pairs)
-        arrays[f"{STEM}{FOLDED}"] = bias[: len(bias) // 2]
+        one = BothWays.one_way(pairs) if pairs.shape[3] == BothWays.PAIRS else PairedStem.unpaired(pairs)
+        arrays[f"{STEM}.weight"] = one
+        arrays[f"{STEM}{FOLDED}"] = bias[: len(one)]
     return arrays
 
 

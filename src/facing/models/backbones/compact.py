@@ -78,6 +78,15 @@ class Compact(nn.Module):
             for width, count in zip(channels[1:], further, strict=True)
         )
 
+    def folded_stem(self) -> tuple[Tensor, Tensor]:
+        """Give the weights of the stem, (C, 3, 3, 3), and its bias, its normalisation folded in."""
+        convolution, normalisation = self.stem
+        assert isinstance(convolution, nn.Conv2d)
+        assert isinstance(normalisation, nn.BatchNorm2d)
+        folded = nn.utils.fuse_conv_bn_eval(convolution.eval(), normalisation.eval())
+        assert folded.bias is not None
+        return folded.weight.detach(), folded.bias.detach()
+
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Turn (N, 3, H, W) into maps at strides 8, 16 and 32."""
         return self.after_stem(torch.relu(self.stem(x)))
