@@ -13,6 +13,7 @@ from facing.errors import ModelError
 from facing.models.backbones.compact import Compact
 from facing.models.heads.rotation_6d import RotationHead
 from facing.models.network import PoseNetwork
+from facing.models.pairs import from_pairs, read_pairs, to_pairs
 
 
 class MirrorAverage(nn.Module):
@@ -57,8 +58,7 @@ class BothWays(nn.Module):
     """The stem of a compact backbone over crops and their mirror images, without mirroring a picture.
 
     A mirror image seen by a convolution is the mirror image of what the mirrored convolution sees. So one
-    convolution gives both, and what is mirrored is its output. Two neighbouring pixels are read as one of six
-    channels, which is how they lie in memory: fewer and longer pieces for 8-bit convolutions to collect.
+    convolution gives both, and what is mirrored is its output.
     """
 
     weight: Tensor
@@ -76,25 +76,20 @@ class BothWays(nn.Module):
         columns = torch.zeros(2 * channels, 3, 3, 6)
         columns[:channels, :, :, 1:4] = one
         columns[channels:, :, :, 2:5] = one.flip(3)
-        # From (out, colour, row, pixel) to (out, pixel of the pair x colour, row, pair).
-        pairs = columns.reshape(2 * channels, 3, 3, 3, 2).permute(0, 4, 1, 2, 3).flatten(1, 2)
-        self.register_buffer("weight", pairs.contiguous())
+        self.register_buffer("weight", to_pairs(columns))
         self.register_buffer("bias", bias.repeat(2))
 
     @staticmethod
     def one_way(weight: Tensor) -> Tensor:
         """Turn the weights of both ways, (2 C, 6, 3, 3), into those of the stem, (C, 3, 3, 3)."""
-        rows = weight.reshape(-1, 2, 3, 3, 3).permute(0, 2, 3, 4, 1).flatten(3)
-        return rows[: len(weight) // 2, :, :, 1:4].contiguous()
+        return from_pairs(weight)[: len(weight) // 2, :, :, 1:4].contiguous()
 
     def forward(self, picture: Tensor, *, mean: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         """Turn (N, S, S, 3) uint8, S even, into two maps (N, C, S / 2, S / 2).
 
         The first is the stem's; the second that of the mirror image, still to be flipped.
         """
-        side = picture.shape[1]
-        x = picture.reshape(-1, side, side // 2, 6).permute(0, 3, 1, 2).float()
-        x = (x - mean.repeat(2, 1, 1)) * scale.repeat(2, 1, 1)
+        x = read_pairs(picture, mean=mean, scale=scale)
         both = torch.relu(functional.conv2d(x, self.weight, self.bias, stride=(2, 1), padding=1))
         seen, mirrored = both.chunk(2, dim=1)
         return seen, mirrored

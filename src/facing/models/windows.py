@@ -16,6 +16,7 @@ from facing.errors import ModelError
 from facing.models.backbones.compact import Compact
 from facing.models.heads.rotation_6d import RotationHead
 from facing.models.network import PoseNetwork
+from facing.models.pairs import from_pairs, read_pairs, to_pairs
 
 STEM_STRIDE = 2
 # How far each window lies right and down in pixels of the stem's output, two of the crop each: two corners
@@ -81,11 +82,7 @@ class WindowAverage(nn.Module):
 
 
 class PairedStem(nn.Module):
-    """The stem of a compact backbone over crops, none of it over padding.
-
-    Two neighbouring pixels are read as one of six channels, which is how they lie in memory: fewer and longer
-    pieces for 8-bit convolutions to collect.
-    """
+    """The stem of a compact backbone over crops, none of it over padding."""
 
     weight: Tensor
     bias: Tensor
@@ -96,23 +93,18 @@ class PairedStem(nn.Module):
         one, bias = backbone.folded_stem()
         # Columns of the kernel are pixels 2i to 2i + 3, the last of which counts nothing.
         columns = functional.pad(one, (0, 1))
-        # From (out, colour, row, pixel) to (out, pixel of the pair x colour, row, pair).
-        pairs = columns.reshape(-1, 3, 3, 2, 2).permute(0, 4, 1, 2, 3).flatten(1, 2)
-        self.register_buffer("weight", pairs.contiguous())
+        self.register_buffer("weight", to_pairs(columns))
         self.register_buffer("bias", bias)
 
     @staticmethod
     def unpaired(weight: Tensor) -> Tensor:
         """Turn the weights that read pairs, (C, 6, 3, 2), into those of the stem, (C, 3, 3, 3)."""
-        columns = weight.reshape(-1, 2, 3, 3, 2).permute(0, 2, 3, 4, 1).flatten(3)
-        return columns[..., :3].contiguous()
+        return from_pairs(weight)[..., :3].contiguous()
 
     def forward(self, picture: Tensor, *, mean: Tensor, scale: Tensor) -> Tensor:
         """Turn (N, S, S, 3) uint8, S even, into (N, C, S / 2 - 1, S / 2 - 1).
 
         The first place is what the stem, which pads, sees at the second pixel right and down.
         """
-        side = picture.shape[1]
-        x = picture.reshape(-1, side, side // 2, 6).permute(0, 3, 1, 2).float()
-        x = (x - mean.repeat(2, 1, 1)) * scale.repeat(2, 1, 1)
+        x = read_pairs(picture, mean=mean, scale=scale)
         return torch.relu(functional.conv2d(x, self.weight, self.bias, stride=(STEM_STRIDE, 1)))
