@@ -72,7 +72,7 @@ def data(tmp_path_factory):
     return root
 
 
-def recipe(*, steps, epoch_steps):
+def recipe(*, steps, epoch_steps, **changes):
     jitter = {"turn_max_deg": 10.0, "mirror": 0.5}
     off = dict.fromkeys(
         ("shade", "infrared", "patches", "low_resolution", "blur", "motion", "noise", "jpeg", "border"), 0.0
@@ -97,7 +97,7 @@ def recipe(*, steps, epoch_steps):
         "augment": {"jitter": jitter, **off},
         "optim": {"lr": 4e-3, "batch": 32, "crops": 32 * steps, "epoch_crops": 32 * epoch_steps, "ema": 0.95},
     }
-    return recipe_from_dict(settings, where="test")
+    return recipe_from_dict(settings | changes, where="test")
 
 
 def rows(out):
@@ -148,6 +148,25 @@ def test_start_from_other_weights(data, tmp_path):
         report=lines.append,
     )
     assert lines[0].startswith("started from")
+
+
+def test_a_network_learns_the_maps_of_its_teacher(data, tmp_path):
+    """With weight 0 the same training shows how far apart the maps are when labels alone are learned."""
+    teacher = fit(recipe(steps=2, epoch_steps=2), data=data, out=tmp_path / "teacher")
+    before = load_checkpoint(teacher)
+    apart = {}
+    for weight in (0.0, 1.0):
+        chosen = recipe(
+            steps=40, epoch_steps=20, seed=8, teacher={"path": str(tmp_path / "teacher"), "maps": weight}
+        )
+        fit(chosen, data=data, out=tmp_path / f"run-{weight}")
+        apart[weight] = [float(row["train_maps"]) for row in rows(tmp_path / f"run-{weight}")]
+    assert apart[1.0][1] < 0.7 * apart[1.0][0]
+    assert apart[1.0][1] < 0.5 * apart[0.0][1]
+    after = load_checkpoint(teacher)
+    assert all(weights.equal(after.weights[name]) for name, weights in before.weights.items())
+    trained = load_checkpoint(tmp_path / "run-1.0" / "last.safetensors")
+    assert trained.raw.keys() == before.weights.keys()  # the teacher is not in the file
 
 
 def test_a_run_is_not_overwritten(data, tmp_path):

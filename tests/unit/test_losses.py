@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from facing.losses.geodesic import geodesic_angle
 from facing.losses.landmarks import landmark_loss
+from facing.losses.maps import map_loss
 from facing.losses.spread import spread_loss
 
 
@@ -67,3 +68,14 @@ def test_landmark_loss_leaves_out_what_weighs_nothing():
     got = landmark_loss(predicted, target, weight=weight, beta=0.05)
     # Both coordinates are 1 off, on the linear part: 2 x (1 - beta / 2).
     torch.testing.assert_close(got, torch.tensor([0.0, 1.95, 0.0]))
+
+
+def test_map_loss_counts_the_share_of_each_map_that_is_missed():
+    theirs = [torch.randn(2, 3, 8, 8), 100 * torch.randn(2, 5, 4, 4)]
+    assert map_loss(theirs, theirs) == 0
+    torch.testing.assert_close(map_loss([torch.zeros_like(one) for one in theirs], theirs), torch.tensor(2.0))
+    torch.testing.assert_close(map_loss([theirs[0], 0.5 * theirs[1]], theirs), torch.tensor(0.25))
+
+
+def test_map_loss_is_a_number_beside_a_teacher_that_says_nothing():
+    assert map_loss([torch.zeros(1, 2, 4, 4)], [torch.zeros(1, 2, 4, 4)]) == 0

@@ -92,6 +92,12 @@ def test_what_the_start_saw_binds_the_weights(tmp_path, data, row):
     assert licence_of(rows, recipe=recipe()) != SETTINGS["licence"]
 
 
+def test_what_a_teacher_saw_binds_the_weights(tmp_path):
+    write_renders(tmp_path / "train")
+    write_run(tmp_path / "first", data=[RESEARCH])
+    assert seen_data(recipe(teacher={"path": "first"}), tmp_path, init=None) == [RESEARCH, RENDERS_ROW]
+
+
 @pytest.mark.parametrize(
     ("rows", "licence"),
     [

@@ -62,18 +62,27 @@ class PoseNetwork(nn.Module):
         Returns:
             The outputs of the head, float32; in eval mode they are the graph contract's names.
         """
-        features = self.features(picture)
+        return self.read(self.maps(picture))
+
+    def maps(self, picture: Tensor) -> tuple[Tensor, ...]:
+        """Turn crops, as `forward` reads them, into the maps of the backbone."""
+        x = (picture.permute(0, 3, 1, 2).float() - self.mean) * self.scale
+        maps: tuple[Tensor, ...] = self.backbone(x)
+        return maps
+
+    def features(self, picture: Tensor) -> Tensor:
+        """Turn crops, as `forward` reads them, into what the head reads, (N, C)."""
+        features: Tensor = self.neck(self.maps(picture))
+        return features
+
+    def read(self, maps: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """Turn maps into what `forward` gives."""
+        features: Tensor = self.neck(maps)
         if torch.compiler.is_compiling():
             return self.head(features)  # type: ignore[no-any-return]
         # Eight bits of bfloat16 are half a degree: the head stays float32 whatever the precision.
         with torch.autocast(features.device.type, enabled=False):
             return self.head(features.float())  # type: ignore[no-any-return]
-
-    def features(self, picture: Tensor) -> Tensor:
-        """Turn crops, as `forward` reads them, into what the head reads, (N, C)."""
-        x = (picture.permute(0, 3, 1, 2).float() - self.mean) * self.scale
-        features: Tensor = self.neck(self.backbone(x))
-        return features
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """Part the weights into stem, backbone (the neck too) and head; each weight is in one of them."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from facing.training.pictures import Pictures
 
 
-def build_network(recipe: Any) -> nn.Module:
+def build_network(recipe: Any) -> PoseNetwork:
     """Build the network of a recipe with the tables `model`, `head` and `crop`, weights random.
 
     Raises:

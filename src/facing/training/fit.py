@@ -87,7 +87,7 @@ def fit(
     if not resume:
         last_checkpoint(recipe, out=out, resume=False)
     if several or recipe.optim.epochs:
-        _check_start(recipe, task=task, init=init)
+        _check_start(recipe, task=task, data=data, init=init)
         # Before any other process is started, so that what is decoded for the first time is decoded once.
         recipe = resolve(recipe, source=task.source(recipe, data))
     last_checkpoint(recipe, out=out, resume=resume)
@@ -117,10 +117,11 @@ def _check_gpu(number: int | None) -> None:
         raise RecipeError(f"this machine has no GPU {number}, {there}; choose another --accelerator")
 
 
-def _check_start(recipe: Recipe, *, task: Task, init: Path | None) -> None:
+def _check_start(recipe: Recipe, *, task: Task, data: Path, init: Path | None) -> None:
     """Let what cannot start fail at once: data that are read for the first time may take hours."""
     network = task.network(recipe)
     task.start(network, recipe)
+    task.teacher(recipe, data)
     if init is not None:
         start_from(network, init)
 
@@ -191,6 +192,7 @@ def train(
         recipe,
         task=task,
         network=network,
+        teacher=task.teacher(recipe, data),
         out=out,
         rank=rank,
         ranks=ranks,
@@ -219,6 +221,8 @@ def train(
     with batches, _interruptible(), warnings.catch_warnings():
         # Lightning 2.6 asks torch's trees by a name that torch 2.15 has retired.
         warnings.filterwarnings("ignore", message=".*LeafSpec")
+        # A teacher is meant to be in eval mode.
+        warnings.filterwarnings("ignore", message="Found .* in eval mode")
         trainer.fit(run, train_dataloaders=batches)
 
 

@@ -48,6 +48,7 @@ class Run(lightning.LightningModule):  # type: ignore[misc] # Lightning is follo
         *,
         task: Task,
         network: nn.Module,
+        teacher: nn.Module | None = None,
         out: Path,
         rank: int = 0,
         ranks: int = 1,
@@ -61,6 +62,7 @@ class Run(lightning.LightningModule):  # type: ignore[misc] # Lightning is follo
             recipe: resolved, with the whole batch.
             task: what is trained.
             network: weights where they start.
+            teacher: turns pictures into what batches hold besides; None where there is none.
             out: run folder; process 0 alone writes there.
             rank: of this process.
             ranks: number of processes.
@@ -74,6 +76,7 @@ class Run(lightning.LightningModule):  # type: ignore[misc] # Lightning is follo
         self.report, self.show, self.tensorboard = report, show, tensorboard
         self.own_recipe = share_of(recipe, ranks=ranks)
         self.network = network.to(memory_format=torch.channels_last)
+        self.teacher = teacher
         self.average = Average(self.network, memory=recipe.optim.ema)
         self.groups = weight_groups(self.network, recipe.optim)
         self.optimizer = build_optimizer(self.groups, recipe.optim, fused=recipe.precision != "16-mixed")
@@ -138,6 +141,8 @@ class Run(lightning.LightningModule):  # type: ignore[misc] # Lightning is follo
         rate = learning_rate(self.recipe.optim, self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * self.factors[group["part"]]
+        if self.teacher is not None:
+            batch = batch | self.teacher(batch["picture"])
         terms = self.task.loss(self.network, batch, self.own_recipe)
         for name, term in terms.items():
             self.sums[name] = self.sums.get(name, 0.0) + term.detach()

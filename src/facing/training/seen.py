@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from facing.datasets.sample import load_reader
 from facing.terms import HOW_TO_STATE, RENDERS, UNKNOWN, is_free, is_unknown, shard_terms, stated_terms
+from facing.training.teacher import teacher_file
 from facing.training.unfold import load_start
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def seen_data(recipe: Recipe, data: Path, *, init: Path | None) -> list[dict[str
     Args:
         recipe: what is trained.
         data: the data root.
-        init: checkpoint or model file that the training starts from; what it saw counts too.
+        init: checkpoint or model file that the training starts from; what it saw counts too, like what a
+            teacher saw.
 
     Returns:
         Rows {"name": ..., "licence": ...}, each once.
@@ -36,6 +38,11 @@ def seen_data(recipe: Recipe, data: Path, *, init: Path | None) -> list[dict[str
         DataError: what is written beside a set cannot be read.
     """
     rows = [] if init is None else seen_by(load_start(init), name=init.name)
+    teacher = getattr(getattr(recipe, "teacher", None), "path", "")
+    if teacher:
+        # What is learned from a network comes from its data too.
+        file = teacher_file(teacher, data)
+        rows = [*rows, *seen_by(load_start(file), name=file.name)]
     start = getattr(getattr(recipe, "model", None), "pretrained", "")
     if start:
         rows = [*rows, {"name": "ImageNet (start of the backbone)", "licence": IMAGENET_TERMS}]

@@ -27,6 +27,8 @@ class Task:
     The recipes are typed Any because each task takes its own subclass of Recipe. `recipe` gives that class
     for the settings of a recipe file, which may name parts that bring settings of their own. `start` gives
     a fresh network weights from elsewhere where the recipe asks for them, and says so in a sentence.
+    `teacher` gives a module that stands still and turns pictures into what `loss` finds in its batch besides,
+    where the recipe names one.
     """
 
     recipe: Callable[[Mapping[str, Any]], type[Recipe]]
@@ -36,6 +38,7 @@ class Task:
     validation: Callable[[Any, Path], Validation]
     score: str
     start: Callable[[nn.Module, Any], str] = lambda _network, _recipe: ""
+    teacher: Callable[[Any, Path], nn.Module | None] = lambda _recipe, _data: None
 
 
 def load_task(name: str) -> Task:

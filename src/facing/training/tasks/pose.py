@@ -13,7 +13,9 @@ from facing.datasets.sample import ANGLES
 from facing.errors import DataError
 from facing.losses.front import front_angle
 from facing.losses.geodesic import geodesic_angle
+from facing.losses.maps import map_loss
 from facing.models.contracts import load_head
+from facing.models.network import PoseNetwork
 from facing.models.settings import HeadSettings, ModelSettings, Section
 from facing.training.augment import crop_batch
 from facing.training.augmentation import AugmentationSettings, load_augmentation
@@ -30,6 +32,7 @@ from facing.training.sampling import (
     tell_left_out,
 )
 from facing.training.task import Batch, Task, Validation
+from facing.training.teacher import TeacherSettings, open_teacher, taught
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,6 +73,7 @@ class PoseRecipe(Recipe):
     model: ModelSettings
     head: HeadSettings
     crop: CropSettings = CropSettings()
+    teacher: TeacherSettings = TeacherSettings()
     loss: PoseLossSettings = PoseLossSettings()
     sampling: SamplingSettings = SamplingSettings()
     augment: AugmentationSettings
@@ -167,12 +171,18 @@ def _usable(
 
 
 def _loss(network: nn.Module, batch: Batch, recipe: PoseRecipe) -> dict[str, Tensor]:
-    out = network(batch["picture"])
+    assert isinstance(network, PoseNetwork)
+    maps = network.maps(batch["picture"])
+    out = network.read(maps)
     terms = load_head(recipe.head.name).loss(out, batch, recipe.head)
     weight = torch.where(batch["rotation"][:, 2, 2] < 0, recipe.loss.back, 1.0)
     total = (terms.pop("loss") * weight).mean()
     angle = error_angle(out, batch["rotation"]).detach()
     shown = {name: term.detach().float().mean() for name, term in terms.items()}
+    if recipe.teacher.path:
+        away = map_loss(maps, [batch[taught(number)] for number in range(len(maps))])
+        total = total + recipe.teacher.maps * away
+        shown["maps"] = away.detach()
     return {"loss": total, "angle_deg": torch.rad2deg(angle.mean()), **shown}
 
 
@@ -240,4 +250,5 @@ TASK = Task(
     validation=_validation,
     score="front_deg",
     start=start_pretrained,
+    teacher=open_teacher,
 )
