@@ -191,6 +191,6 @@ def start_from(network: nn.Module, path: Path, *, batch: Callable[[], Batch] | N
             for name in own
             if name in foreign and name not in loaded
         ),
-        left=tuple(sorted(foreign.keys() - own.keys())),
+        left=tuple(sorted(foreign.keys() - own.keys() - dict(network.named_buffers()).keys())),
         recipe=checkpoint.recipe,
     )

@@ -7,31 +7,62 @@ which run as dense matrix products in bfloat16. Batch normalisation folds into t
 from __future__ import annotations
 
 import itertools
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from facing.models.contracts import PLAIN, Backbone
 
-# Channels of the stem and the stages, each of which halves the picture; further blocks of each stage, and of
-# a stage that is no block but one convolution, SINGLE.
 SINGLE = -1
-VARIANTS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
-    "nano": ((16, 32, 48, 64, 96), (0, 0, 0, 0)),
-    "tiny": ((24, 32, 64, 128, 160), (0, 0, 0, 0)),
-    "small": ((24, 32, 64, 128, 192), (0, 0, 0, 1)),
-    "small-deep": ((24, 32, 64, 128, 192), (0, 1, 0, 2)),
-    "small-light": ((24, 32, 64, 128, 192), (SINGLE, 0, 0, 2)),
-    "medium": ((32, 64, 128, 192, 256), (0, 0, 0, 1)),
-    "base": ((24, 32, 64, 128, 192), (0, 1, 2, 3)),
+
+
+class Shape(NamedTuple):
+    """What tells the variants apart."""
+
+    channels: tuple[int, ...]
+    """Of the stem and the stages, each of which halves the picture."""
+    further: tuple[int, ...]
+    """Further blocks of each stage; SINGLE for a stage that is no block but one convolution."""
+    smooth: tuple[int, ...] = ()
+    """Stages, from 0, whose block smooths its map before it halves it."""
+
+
+VARIANTS = {
+    "nano": Shape((16, 32, 48, 64, 96), (0, 0, 0, 0)),
+    "tiny": Shape((24, 32, 64, 128, 160), (0, 0, 0, 0)),
+    "small": Shape((24, 32, 64, 128, 192), (0, 0, 0, 1)),
+    "small-deep": Shape((24, 32, 64, 128, 192), (0, 1, 0, 2)),
+    "small-smooth": Shape((24, 32, 64, 128, 192), (SINGLE, 0, 0, 2), smooth=(2, 3)),
+    "medium": Shape((32, 64, 128, 192, 256), (0, 0, 0, 1)),
+    "base": Shape((24, 32, 64, 128, 192), (0, 1, 2, 3)),
 }
+
+
+class Smooth(nn.Conv2d):
+    """Mean over the 3 x 3 places around each, weighted (1, 2, 1) along a side, ahead of a stride.
+
+    What a network answers changes with the places that its strides hit; of a smooth map it changes less.
+    Source: Zhang 2019, "Making Convolutional Networks Shift-Invariant Again". There the smoothing comes
+    behind the convolution, whose stride moves to it; ahead of it, it does the same for less.
+    """
+
+    weight: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, width, 3, padding=1, groups=width, bias=False)
+        row = torch.tensor([1.0, 2.0, 1.0]) / 4
+        del self.weight
+        # Constants: no training moves them and no checkpoint holds them.
+        self.register_buffer("weight", torch.outer(row, row).repeat(width, 1, 1, 1), persistent=False)
 
 
 class Block(nn.Module):
     """Two 3 x 3 convolutions beside a shortcut (He et al. 2016, figure 5 left)."""
 
-    def __init__(self, inputs: int, outputs: int, *, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, *, stride: int, smooth: bool = False) -> None:
         super().__init__()
+        self.smooth = Smooth(inputs) if smooth else nn.Identity()
         self.first = _convolution(inputs, outputs, size=3, stride=stride)
         self.second = _convolution(outputs, outputs, size=3, stride=1)
         straight = inputs == outputs and stride == 1
@@ -39,6 +70,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Turn (N, inputs, H, W) into (N, outputs, H / stride, W / stride)."""
+        x = self.smooth(x)
         inner = self.second(torch.relu(self.first(x)))
         return torch.relu(inner + self.shortcut(x))
 
@@ -63,15 +95,20 @@ class Compact(nn.Module):
     without half of base's further blocks "small-deep" goes on from nearly base's error (docs/log.md).
     """
 
-    def __init__(self, channels: tuple[int, ...], *, further: tuple[int, ...]) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
+        channels, further, smooth = shape
         self.channels = channels[2:]
         self.strides = (8, 16, 32)
         self.normalisation = PLAIN
         self.stem = _convolution(3, channels[0], size=3, stride=2)
         self.stages = nn.ModuleList(
-            Single(before, after) if count == SINGLE else Block(before, after, stride=2)
-            for (before, after), count in zip(itertools.pairwise(channels), further, strict=True)
+            Single(before, after)
+            if count == SINGLE
+            else Block(before, after, stride=2, smooth=stage in smooth)
+            for stage, ((before, after), count) in enumerate(
+                zip(itertools.pairwise(channels), further, strict=True)
+            )
         )
         self.further = nn.ModuleList(
             nn.Sequential(*(_unchanging(width) for _ in range(count)))
@@ -116,8 +153,7 @@ def _convolution(inputs: int, outputs: int, *, size: int, stride: int) -> nn.Seq
 
 def _build(variant: str, /, *, compat: bool) -> nn.Module:
     del compat  # our own network, in no published system
-    channels, further = VARIANTS[variant]
-    return Compact(channels, further=further)
+    return Compact(VARIANTS[variant])
 
 
 BUILD = Backbone(variants=tuple(VARIANTS), build=_build)
