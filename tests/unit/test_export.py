@@ -17,7 +17,7 @@ from facing.export.onnx import export_pose, pose_card
 from facing.models.describe import describe_network
 from facing.models.describe_graph import describe_graph
 from facing.models.mirror import MirrorAverage
-from facing.models.windows import WindowAverage, windowed_crop
+from facing.models.windows import WINDOWS, WindowAverage, windowed_crop
 from facing.runtime.session import Session
 from facing.training.checkpoint import Checkpoint, save_checkpoint
 from facing.training.recipe import recipe_from_dict
@@ -83,30 +83,32 @@ def test_a_file_that_mirrors_equals_its_network_and_says_so(checkpoint, tmp_path
     np.testing.assert_allclose(got["rotation"][:5], expected["rotation"], atol=5e-3)
 
 
-def test_a_file_with_windows_equals_its_network_and_its_card_says_so(checkpoint, tmp_path):
+@pytest.mark.parametrize("windows", WINDOWS)
+def test_a_file_with_windows_equals_its_network_and_its_card_says_so(checkpoint, tmp_path, windows):
     out = tmp_path / "pose.onnx"
     trained = pose_card(checkpoint[0])
-    card = export_pose(checkpoint[0], out, card=trained, windows=True)
-    assert card.measured["windows"] is True
+    card = export_pose(checkpoint[0], out, card=trained, windows=windows, half=False)
+    assert card.measured["windows"] == windows
     assert card.crop == windowed_crop(trained.crop)
     crops = np.pad(smooth(5), [(0, 0), (6, 6), (6, 6), (0, 0)], mode="edge")
     session = Session(out, kind="pose")
     assert session.card == card
     with torch.no_grad():
-        expected = WindowAverage(checkpoint[1])(torch.from_numpy(crops))
-    np.testing.assert_allclose(session.run(crops)["rotation"], expected["rotation"], atol=5e-3)
+        expected = WindowAverage(checkpoint[1], count=windows)(torch.from_numpy(crops))
+    np.testing.assert_allclose(session.run(crops)["rotation"], expected["rotation"], atol=1e-4)
 
 
-def test_a_file_with_windows_is_counted_in_all_of_them(checkpoint, tmp_path):
+@pytest.mark.parametrize("windows", WINDOWS)
+def test_a_file_with_windows_is_counted_in_all_of_them(checkpoint, tmp_path, windows):
     out = tmp_path / "pose.onnx"
-    card = export_pose(checkpoint[0], out, card=pose_card(checkpoint[0]), windows=True)
+    card = export_pose(checkpoint[0], out, card=pose_card(checkpoint[0]), windows=windows)
     graph = describe_graph(out, card)
-    assert "three windows" in graph.note
+    assert f"{windows} windows" in graph.note
     stem, *others = (layer.multiply_adds for layer in graph.layers)
     whole, window = (describe_network(checkpoint[1], size=(side, side)) for side in (SIDE + 10, SIDE))
     # The first convolution reads two pairs of pixels where three pixels count.
     assert 3 * stem == 4 * whole.layers[0].multiply_adds
-    assert sum(others) == 3 * (window.multiply_adds - window.layers[0].multiply_adds)
+    assert sum(others) == windows * (window.multiply_adds - window.layers[0].multiply_adds)
 
 
 @pytest.mark.parametrize("also", [[], ["--check", "face.png"], ["--mirror"]])
@@ -119,6 +121,7 @@ def test_windows_on_the_command_line(checkpoint, tmp_path, monkeypatch, capsys, 
         "--out",
         "pose.onnx",
         "--windows",
+        "2",
         "--trained-on",
         "renders=CC0-1.0",
     ]

@@ -25,11 +25,12 @@ def crops(count=3):
     return smooth.permute(0, 2, 3, 1).to(torch.uint8).contiguous()
 
 
-def test_it_answers_the_mean_of_what_the_network_reads_in_the_windows():
+@pytest.mark.parametrize("count", WINDOWS)
+def test_it_answers_the_mean_of_what_the_network_reads_in_the_windows(count):
     alone = network()
     whole = crops()
     # Left and above, windows see the crop go on, where a crop of its own has padding: grey.
-    first = [(2 * right + 1, 2 * down + 1) for right, down in WINDOWS]
+    first = [(2 * right + 1, 2 * down + 1) for right, down in WINDOWS[count]]
     for right, down in first:
         whole[:, down - 1], whole[:, :, right - 1] = 128, 128
     numbers = []
@@ -38,15 +39,17 @@ def test_it_answers_the_mean_of_what_the_network_reads_in_the_windows():
             part = whole[:, down : down + SIDE, right : right + SIDE]
             numbers.append(alone.head.numbers(alone.features(part)))
         wanted = alone.head.answer(torch.stack(numbers).mean(0))
-        got = WindowAverage(alone)(whole)
+        got = WindowAverage(alone, count=count)(whole)
         one = alone.head.answer(numbers[0])
     np.testing.assert_allclose(got["rotation"], wanted["rotation"], atol=0.02)
     np.testing.assert_allclose(got["spread"], wanted["spread"], rtol=0.01)
     assert (one["rotation"] - wanted["rotation"]).abs().max() > 0.3
 
 
-def test_windows_lie_about_the_middle_of_the_crop():
-    middles = 2 * np.array(WINDOWS) + 1 + SIDE / 2
+@pytest.mark.parametrize("count", WINDOWS)
+def test_windows_lie_about_the_middle_of_the_crop(count):
+    assert len(WINDOWS[count]) == count
+    middles = 2 * np.array(WINDOWS[count]) + 1 + SIDE / 2
     assert np.abs(middles.mean(0) - (SIDE + FURTHER) / 2).max() < 0.5
     assert (middles + SIDE / 2 < SIDE + FURTHER).all()
 
@@ -71,6 +74,8 @@ def test_what_cannot_be_averaged_is_refused():
     with pytest.raises(ModelError, match=r"even side, not 97 pixels; use --mirror"):
         windowed_crop(CropSpec(side=97, scale=1.12))
     with pytest.raises(ModelError, match="averages rotations"):
-        WindowAverage(network(head="vector"))
+        WindowAverage(network(head="vector"), count=2)
     with pytest.raises(ModelError, match=r"compact backbones, not shufflenet_v2; use --mirror"):
-        WindowAverage(network("shufflenet_v2", "0.5"))
+        WindowAverage(network("shufflenet_v2", "0.5"), count=2)
+    with pytest.raises(ModelError, match="--windows 4 cannot be; give 2 or 3"):
+        WindowAverage(network(), count=4)

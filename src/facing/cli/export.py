@@ -77,12 +77,13 @@ def export(
         typer.Option("--mirror", help="A pose network also reads the mirror image: better, twice the time."),
     ] = False,
     windows: Annotated[
-        bool,
+        int,
         typer.Option(
             "--windows",
-            help="A pose network reads three windows of every crop: steadier, three times the time.",
+            metavar="2|3",
+            help="A pose network reads as many windows of every crop: steadier, as many times the time.",
         ),
-    ] = False,
+    ] = 0,
     full: Annotated[
         bool, typer.Option("--full", help="Keep all weights of a pose network in float32: twice the file.")
     ] = False,

@@ -101,7 +101,7 @@ def export_pose(
     pictures: NDArray[np.uint8] | None = None,
     half: bool = True,
     mirror: bool = False,
-    windows: bool = False,
+    windows: int = 0,
 ) -> Card:
     """Write a pose network as ONNX: uint8 crops in, rotation and spread out, any number at once.
 
@@ -113,8 +113,8 @@ def export_pose(
             `facing.models.windows.windowed_crop` for windows; smooth noise where None.
         mirror: let the graph read every crop and its mirror image and answer with the mean: half a degree
             better, twice the time.
-        windows: let the graph read three windows of every crop: as good, and steadier when the box moves,
-            three times the time. Crops grow by what windows lie apart.
+        windows: let the graph read two or three windows of every crop: as good, and steadier when the box
+            moves, as many times the time. Crops grow by what windows lie apart. 0: the crop alone.
         half: keep the weights of the backbone as float16; they are computed with as float32 all the same.
 
     Returns:
@@ -153,7 +153,7 @@ def export_pose(
         raise ModelError(
             f"{out} would differ from its network by {difference}; export with half=False (--full)"
         )
-    read = {"mirror_average": mirror} | ({"windows": True} if windows else {})
+    read = {"mirror_average": mirror} | ({"windows": windows} if windows else {})
     card = dataclasses.replace(card, crop=crop, measured={**card.measured, "export": difference, **read})
     write_model(model, card, out)
     return card
@@ -215,12 +215,14 @@ def store_halves(model: onnx.ModelProto, *, keep: str) -> None:
     model.graph.node.extend(nodes)
 
 
-def _averaged(network: nn.Module, *, windows: bool, crop: CropSpec) -> tuple[nn.Module, CropSpec]:
+def _averaged(network: nn.Module, *, windows: int, crop: CropSpec) -> tuple[nn.Module, CropSpec]:
     """Wrap a network such that it answers with the mean of several readings of the crop that is returned."""
     from facing.models.mirror import MirrorAverage
     from facing.models.windows import WindowAverage, windowed_crop
 
-    return (WindowAverage(network), windowed_crop(crop)) if windows else (MirrorAverage(network), crop)
+    if windows:
+        return WindowAverage(network, count=windows), windowed_crop(crop)
+    return MirrorAverage(network), crop
 
 
 def _pose_recipe(settings: dict[str, Any], *, where: Path) -> Any:

@@ -26,7 +26,7 @@ MIRRORED = (
     "half of the first convolution's for zeros"
 )
 WINDOWED = (
-    "the graph reads three windows of every picture: multiply-adds count all, "
+    "the graph reads {} windows of every picture: multiply-adds count all, "
     "a quarter of the first convolution's for zeros"
 )
 
@@ -93,8 +93,9 @@ def describe_graph(path: Path, card: Card) -> Description:
 
 
 def _note(card: Card) -> str:
-    if card.measured.get("windows"):
-        return WINDOWED
+    windows = card.measured.get("windows")
+    if windows:
+        return WINDOWED.format(windows)
     return MIRRORED if card.measured.get("mirror_average") else ""
 
 

@@ -1,4 +1,4 @@
-"""A pose network that reads three windows of every crop and answers with the mean.
+"""A pose network that reads two or three windows of every crop and answers with the mean.
 
 What a network answers depends on which pixels its strides hit: that noise is most of what an answer turns by
 when the box moves (docs/log.md). Windows that lie a few pixels apart, no power of two, are hit at other
@@ -19,10 +19,11 @@ from facing.models.network import PoseNetwork
 from facing.models.pairs import from_pairs, read_pairs, to_pairs
 
 STEM_STRIDE = 2
-# How far each window lies right and down in pixels of the stem's output, two of the crop each: two corners
-# and the middle between them. Of 1 to 8 pixels of the stem's output, 5 turn the answer least (docs/log.md).
-WINDOWS = ((0, 0), (2, 3), (5, 5))
-APART = max(max(window) for window in WINDOWS)
+APART = 5
+"""How far the outer windows lie from each other, right and down, in pixels of the stem's output, two of the
+crop each. Of 1 to 8, 5 turn the answer least (docs/log.md)."""
+WINDOWS = {2: ((0, 0), (APART, APART)), 3: ((0, 0), (2, 3), (APART, APART))}
+"""Where the windows lie, by their number: two corners, and the middle between them."""
 FURTHER = STEM_STRIDE * (APART + 1)
 """Pixels that a crop with windows is larger than one of them, one at every edge for the first convolution."""
 
@@ -48,19 +49,27 @@ class WindowAverage(nn.Module):
     The mean is taken of the numbers that the head reads, before they are decoded once.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, *, count: int) -> None:
         """Take a trained network and put it into eval mode.
 
+        Args:
+            network: to read windows with.
+            count: of the windows, one of `WINDOWS`.
+
         Raises:
-            ModelError: its head does not give numbers of rotations, or its backbone has no stem.
+            ModelError: there is no such number, its head does not give numbers of rotations, or its backbone
+                has no stem.
         """
         super().__init__()
+        if count not in WINDOWS:
+            raise ModelError(f"--windows {count} cannot be; give {' or '.join(map(str, WINDOWS))}")
         if not isinstance(network, PoseNetwork) or not isinstance(network.head, RotationHead):
             raise ModelError("--windows averages rotations")
         if not isinstance(network.backbone, Compact):
             raise ModelError(
                 f"--windows is for compact backbones, not {network.model.backbone}; use --mirror"
             )
+        self.windows = WINDOWS[count]
         self.network = network
         self.head = network.head
         self.stem = PairedStem(network.backbone)
@@ -76,9 +85,9 @@ class WindowAverage(nn.Module):
         assert isinstance(backbone, Compact)
         seen = self.stem(picture, mean=self.network.mean, scale=self.network.scale)
         side = (picture.shape[1] - FURTHER) // STEM_STRIDE
-        windows = [seen[:, :, down : down + side, right : right + side] for right, down in WINDOWS]
+        windows = [seen[:, :, down : down + side, right : right + side] for right, down in self.windows]
         features = self.network.neck(backbone.after_stem(torch.cat(windows)))
-        return self.head.mean_answer(features, mirrored=(False,) * len(WINDOWS))
+        return self.head.mean_answer(features, mirrored=(False,) * len(windows))
 
 
 class PairedStem(nn.Module):

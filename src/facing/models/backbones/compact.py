@@ -14,8 +14,6 @@ from torch import Tensor, nn
 
 from facing.models.contracts import PLAIN, Backbone
 
-SINGLE = -1
-
 
 class Shape(NamedTuple):
     """What tells the variants apart."""
@@ -23,7 +21,7 @@ class Shape(NamedTuple):
     channels: tuple[int, ...]
     """Of the stem and the stages, each of which halves the picture."""
     further: tuple[int, ...]
-    """Further blocks of each stage; SINGLE for a stage that is no block but one convolution."""
+    """Further blocks of each stage."""
     smooth: tuple[int, ...] = ()
     """Stages, from 0, whose block smooths its map before it halves it."""
 
@@ -33,7 +31,7 @@ VARIANTS = {
     "tiny": Shape((24, 32, 64, 128, 160), (0, 0, 0, 0)),
     "small": Shape((24, 32, 64, 128, 192), (0, 0, 0, 1)),
     "small-deep": Shape((24, 32, 64, 128, 192), (0, 1, 0, 2)),
-    "small-smooth": Shape((24, 32, 64, 128, 192), (SINGLE, 0, 0, 2), smooth=(2, 3)),
+    "small-smooth": Shape((24, 32, 64, 128, 192), (0, 1, 0, 2), smooth=(1, 2, 3)),
     "medium": Shape((32, 64, 128, 192, 256), (0, 0, 0, 1)),
     "base": Shape((24, 32, 64, 128, 192), (0, 1, 2, 3)),
 }
@@ -75,18 +73,6 @@ class Block(nn.Module):
         return torch.relu(inner + self.shortcut(x))
 
 
-class Single(nn.Module):
-    """One 3 x 3 convolution that halves the picture, the first of a `Block` alone."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.first = _convolution(inputs, outputs, size=3, stride=2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Turn (N, inputs, H, W) into (N, outputs, H / 2, W / 2)."""
-        return torch.relu(self.first(x))
-
-
 class Compact(nn.Module):
     """Stem and one residual stage per further halving.
 
@@ -103,12 +89,8 @@ class Compact(nn.Module):
         self.normalisation = PLAIN
         self.stem = _convolution(3, channels[0], size=3, stride=2)
         self.stages = nn.ModuleList(
-            Single(before, after)
-            if count == SINGLE
-            else Block(before, after, stride=2, smooth=stage in smooth)
-            for stage, ((before, after), count) in enumerate(
-                zip(itertools.pairwise(channels), further, strict=True)
-            )
+            Block(before, after, stride=2, smooth=stage in smooth)
+            for stage, (before, after) in enumerate(itertools.pairwise(channels))
         )
         self.further = nn.ModuleList(
             nn.Sequential(*(_unchanging(width) for _ in range(count)))
