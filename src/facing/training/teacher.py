@@ -1,7 +1,7 @@
 """A trained network that stands beside a training: the new one learns to give its maps, not its labels alone.
 
-A network that differs from its teacher in a few layers comes near its error in a twentieth of the crops that
-labels alone take (docs/log.md).
+A network that differs from its teacher in a few layers goes much of the way back to its error in minutes:
+after 51,200 crops it erred by 8.2 degrees, by labels alone by 9.1 (docs/log.md).
 """
 
 from __future__ import annotations
