@@ -11,7 +11,7 @@ import typer
 
 from facing.cli._shared import data_stream, heard_log, say, shipped_recipes
 from facing.errors import MissingExtraError, RecipeError, UnknownNameError
-from facing.runtime.weights import released_names, weights_path
+from facing.runtime.weights import own_or_released
 
 STOPPED = 130
 
@@ -95,7 +95,7 @@ def train(
                 data=data_root,
                 out=out,
                 resume=resume,
-                init=None if init is None else _start_file(init),
+                init=None if init is None else own_or_released(init),
                 threads=threads,
                 machines=Machines(devices=devices, nodes=nodes, accelerator=accelerator),
                 tensorboard=tensorboard,
@@ -106,12 +106,6 @@ def train(
         say(f"stopped; the same command with --resume goes on from the last whole epoch in {out}")
         raise typer.Exit(STOPPED) from stop
     print(best, file=data_stream())
-
-
-def _start_file(init: str) -> Path:
-    """Give the run or file of that name, or that of released weights."""
-    own = Path(init)
-    return own if own.exists() or init not in released_names() else weights_path(init)
 
 
 def _recipe_file(recipe: str) -> Path:

@@ -141,6 +141,23 @@ def weights_path(
     raise UnknownNameError.among(given, kind="model", known=[model.name for model in models])
 
 
+def own_or_released(name: str, folder: Path = Path()) -> Path:
+    """Find what a training may start from or learn beside.
+
+    Args:
+        name: a file or folder, from `folder`, or else the name of released weights.
+        folder: where one's own files are looked for.
+
+    Returns:
+        A path, which need not exist where `name` is neither.
+
+    Raises:
+        ModelError: released weights that were not fetched yet.
+    """
+    own = folder / name
+    return own if own.exists() or name not in released_names() else weights_path(name)
+
+
 def _model(name: str, row: dict[str, str | float], *, folder: Path, home: Path | None) -> ShippedModel:
     path = folder / str(row["file"])
     # A checkout of the repository may hold what the wheel leaves out.

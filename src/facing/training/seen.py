@@ -6,8 +6,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from facing.datasets.sample import load_reader
+from facing.runtime.weights import own_or_released
 from facing.terms import HOW_TO_STATE, RENDERS, UNKNOWN, is_free, is_unknown, shard_terms, stated_terms
-from facing.training.teacher import teacher_file
 from facing.training.unfold import load_start
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def seen_data(recipe: Recipe, data: Path, *, init: Path | None) -> list[dict[str
     teacher = getattr(getattr(recipe, "teacher", None), "path", "")
     if teacher:
         # What is learned from a network comes from its data too.
-        file = teacher_file(teacher, data)
+        file = own_or_released(teacher, data)
         rows = [*rows, *seen_by(load_start(file), name=file.name)]
     start = getattr(getattr(recipe, "model", None), "pretrained", "")
     if start:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from facing.errors import RecipeError
 from facing.models.settings import Section
-from facing.runtime.weights import released_names, weights_path
+from facing.runtime.weights import own_or_released
 from facing.training.crop_network import build_network
 from facing.training.recipe import recipe_from_dict
 from facing.training.resume import start_from
@@ -63,16 +63,6 @@ def taught(number: int) -> str:
     return f"taught_{number}"
 
 
-def teacher_file(path: str, data: Path) -> Path:
-    """Find what `teacher.path` names, from the data root `data`.
-
-    Raises:
-        ModelError: released weights that are not there.
-    """
-    own = data / path
-    return own if own.exists() or path not in released_names() else weights_path(path)
-
-
 def open_teacher(recipe: Any, data: Path) -> Teacher | None:
     """Load the teacher of a recipe for crops.
 
@@ -89,7 +79,7 @@ def open_teacher(recipe: Any, data: Path) -> Teacher | None:
     """
     if not recipe.teacher.path:
         return None
-    path = teacher_file(recipe.teacher.path, data)
+    path = own_or_released(recipe.teacher.path, data)
     where = f"teacher.path = {recipe.teacher.path!r}"
     theirs: Any = recipe_from_dict(load_start(path).recipe, where=str(path))
     if theirs.task != recipe.task:
