@@ -41,9 +41,7 @@ def test_a_pose_network_answers_as_the_8_bit_file_it_started_from(name):
     with torch.no_grad():
         network.eval()
         alone = network.head.numbers(network.features(picture))
-        windows = session.card.measured.get("windows")
-        average = WindowAverage(network, count=windows) if windows else MirrorAverage(network)
-        own = average(picture)["rotation"].numpy()
+        own = MirrorAverage(network)(picture)["rotation"].numpy()
         network.train()
         again = network.head.numbers(network.features(picture))
     # Noise is no head, and the file alone rounds activations; without one of its layers it is 90 degrees.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,10 +30,7 @@ def map_loss(own: Sequence[Tensor], taught: Sequence[Tensor]) -> Tensor:
         (mine.float() - theirs.float()).square().mean() / theirs.float().square().mean().clamp_min(1e-6)
         for mine, theirs in zip(own, taught, strict=True)
     ]
-    total = shares[0]
-    for share in shares[1:]:
-        total = total + share
-    return total
+    return torch.stack(shares).sum()
 
 
 LOSS = map_loss

@@ -44,7 +44,7 @@ class Teacher(nn.Module):
         """Take over a network, which stands still from now on."""
         super().__init__()
         self.network = network.requires_grad_(False).to(memory_format=torch.channels_last)
-        self.train()
+        self.eval()
 
     def train(self, mode: bool = True) -> Teacher:  # noqa: FBT001, FBT002 - torch's signature
         """Stay in eval mode, whatever the training around it is in."""
@@ -90,19 +90,19 @@ def open_teacher(recipe: Any, data: Path) -> Teacher | None:
             f"{where}: it reads crops of {theirs.crop.side} pixels at scale {theirs.crop.scale:g}, this "
             f"recipe {side} at {scale:g}; choose another teacher, or the same crop.side and crop.scale"
         )
-    network = build_network(theirs)
-    own_shapes, shapes = (_map_shapes(one, side=side) for one in (build_network(recipe), network))
+    own_shapes, shapes = (_map_shapes(one, side=side) for one in (recipe, theirs))
     if own_shapes != shapes:
         raise RecipeError(
             f"{where}: its maps have the shapes {shapes}, those of this recipe {own_shapes}; "
             "choose a teacher of the same widths"
         )
+    network = build_network(theirs)
     start_from(network, path)
     return Teacher(network)
 
 
-@torch.no_grad()
-def _map_shapes(network: PoseNetwork, *, side: int) -> list[tuple[int, ...]]:
-    """Give (C, H, W) of each map."""
-    maps = network.eval().maps(torch.zeros(1, side, side, 3, dtype=torch.uint8))
+def _map_shapes(recipe: Any, *, side: int) -> list[tuple[int, ...]]:
+    """Give (C, H, W) of each map; nothing is computed."""
+    with torch.device("meta"):
+        maps = build_network(recipe).eval().maps(torch.zeros(1, side, side, 3, dtype=torch.uint8))
     return [tuple(one.shape[1:]) for one in maps]
